@@ -1,0 +1,43 @@
+"""goodfit trains neural networks the careful way and shows why the result can be trusted.
+
+Describe a training (`Config`), vary it (`vary`), train all variants at once on a `Task` (`train`), read the
+answer (`Runs`). Everything else is a client of these.
+"""
+
+import os
+
+# Intel MKL may pick another routine for another memory alignment; AUTO fixes the choice at no cost in speed,
+# so that a network's numbers do not depend on which networks lie beside it. MKL reads this at its first use.
+os.environ.setdefault("MKL_CBWR", "AUTO")
+
+from goodfit._version import __version__
+from goodfit.config import Config, vary
+from goodfit.errors import GoodfitError
+from goodfit.estimators import NetworkClassifier, NetworkRegressor
+from goodfit.load import load
+from goodfit.model import Model
+from goodfit.recipe import Recipe, run_recipe
+from goodfit.runs import Runs
+from goodfit.search import find_learning_rate
+from goodfit.task import Task
+from goodfit.training import RunFolder, load_model, save_model, train
+
+__all__ = [
+    "Config",
+    "GoodfitError",
+    "Model",
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "Recipe",
+    "RunFolder",
+    "Runs",
+    "Task",
+    "__version__",
+    "find_learning_rate",
+    "load",
+    "load_model",
+    "run_recipe",
+    "save_model",
+    "train",
+    "vary",
+]

@@ -1,0 +1,5 @@
+"""`python -m goodfit`."""
+
+from goodfit.cli import run
+
+run()

@@ -1,0 +1,60 @@
+"""The command `goodfit`: its sub-commands, and the boundary where errors become one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from goodfit._version import __version__
+from goodfit.cli import apply, training
+from goodfit.cli.console import complain
+from goodfit.errors import GoodfitError
+
+USER_MISTAKE, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="goodfit",
+    help="Train neural networks the careful way, and see why the result can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("train")(training.train_command)
+app.command("resume")(training.resume_command)
+app.command("predict")(apply.predict_command)
+app.command("report")(apply.report_command)
+app.command("inspect")(apply.inspect_command)
+app.command("data")(apply.data_command)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0, 2 for the user's mistake, 130 after Ctrl-C."""
+    try:
+        app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+    except GoodfitError as error:
+        complain(str(error))
+        return USER_MISTAKE
+    except typer.TyperException as error:
+        text = str(error) or getattr(error, "message", "")
+        if text:
+            complain(f"{text.rstrip('.')} (see 'goodfit --help')")
+        return USER_MISTAKE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away: nothing to say, nobody to say it to
+        return 1
+    return 0
+
+
+def run() -> None:
+    """Entry point of the installed script."""
+    sys.exit(main())

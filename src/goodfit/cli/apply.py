@@ -1,0 +1,109 @@
+"""Commands on what has been trained: `predict`, `report`, `inspect`; and `data`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from goodfit.cli.console import say
+from goodfit.data.builtin import BUILTIN
+from goodfit.data.images import read_image_folder, read_npz
+from goodfit.data.tables import read_table
+from goodfit.errors import GoodfitError
+from goodfit.model import Model
+from goodfit.report import write_report
+from goodfit.training import RunFolder, load_model
+from goodfit.training.files import write_bytes
+
+Run = Annotated[Path, typer.Argument(help="Run folder that 'goodfit train' printed.")]
+
+
+def predict_command(
+    run: Run,
+    data: Annotated[str, typer.Argument(help="Table with the training columns, images, or - for stdin.")],
+    out: Annotated[Path | None, typer.Option(help="CSV or Parquet file to write; default stdout.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes.")] = False,
+) -> None:
+    """Predict new rows, in their order: id (if any), prediction, and p_<class> or low/high."""
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise GoodfitError(f"--out {out} must end in .csv or .parquet")
+    folder = RunFolder.open(run)
+    if not (folder.path / "model").exists():
+        raise GoodfitError(f"{run} has no model yet: continue the run with 'goodfit resume {run}'")
+    model = load_model(folder.path / "model")
+    notes: list[str] = []
+    table = model.table(_read_inputs(model, data, notes), notes)
+    if not quiet:
+        for note in notes:
+            say(f"note: {note}")
+    if out is None:
+        table.to_csv(sys.stdout, index=False)
+        return
+    content = table.to_parquet(None, index=False) if out.suffix == ".parquet" else table.to_csv(index=False).encode()
+    try:
+        write_bytes(out, content)
+    except OSError as error:
+        raise GoodfitError(f"cannot write {out}: {error.strerror}; choose another --out") from None
+
+
+def report_command(run: Run) -> None:
+    """Write report.html again from report.json."""
+    folder = RunFolder.open(run)
+    write_report(folder.read("report.json"), folder.path / "report.html")
+    print(folder.path / "report.html")
+
+
+def inspect_command(
+    run: Run, as_json: Annotated[bool, typer.Option("--json", help="Print report.json.")] = False
+) -> None:
+    """Say what was trained, on what, how good it is, how sure that is."""
+    folder = RunFolder.open(run)
+    report = folder.read("report.json")
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    task, verdict = report["task"], report["verdict"]
+    console = Console(highlight=False, soft_wrap=True)
+    rows = ", ".join(f"{part} {task['rows'][part]}" for part in ("train", "validation", "test"))
+    used = [c["name"] for c in task["columns"] or [] if c["used"]]
+    lines = [
+        f"{task['name']}: {task['kind']}, target '{task['target']}'; rows: {rows}; {task['split']}",
+        f"inputs: {', '.join(used)}" if used else f"inputs: images {' x '.join(map(str, task['input_shape']))}",
+        verdict["headline"], verdict["how_sure"], verdict["against"], *(f"limit: {limit}" for limit in verdict["limits"]),
+        f"repeat: {report['repeat']['command']}",
+    ]  # fmt: skip
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def data_command(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """List the data that can be named instead of a file."""
+    rows: list[dict[str, Any]] = [
+        {"name": d.name, "kind": d.kind, "rows": d.rows, "inputs": d.inputs, "about": d.about} for d in BUILTIN.values()
+    ]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, justify="right" if name == "rows" else "left")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(highlight=False).print(table)
+
+
+def _read_inputs(model: Model, data: str, notes: list[str]) -> pd.DataFrame | np.ndarray:
+    if model.is_table:
+        table = read_table(sys.stdin.buffer, label="stdin") if data == "-" else read_table(Path(data))
+        notes += table.notes
+        return table.frame
+    path = Path(data)
+    images = read_image_folder(path) if path.is_dir() else read_npz(path, None)
+    notes += images.notes
+    return images.images

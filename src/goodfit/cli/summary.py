@@ -1,0 +1,61 @@
+"""Results on stdout: what will be done, what was found."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from goodfit.config import Config
+from goodfit.recipe import Recipe
+from goodfit.recipe.presets import candidate_axes
+from goodfit.task import Task
+from goodfit.training.planner import Population
+
+
+def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence[tuple[Population, Config]]) -> None:
+    """Say how the data were read and what will be trained."""
+    console = Console(highlight=False, soft_wrap=True)
+    parts = ", ".join(f"{part} {len(task.rows(part))}" for part in ("train", "validation", "test"))
+    console.print(f"{task.name}: {task.kind}, target '{task.target_name}', metric {task.metric.name}; rows: {parts} ({task.splits.how})")
+    for column in task.columns or []:
+        console.print(f"  {column.name}: {column.kind}" + ("" if column.used else f", left out: {column.reason}"), markup=False)
+    for note in task.notes:
+        console.print(f"  note: {note}", markup=False)
+    budget = recipe.budget
+    axes = candidate_axes(budget, task, config.lr, recipe.settings, recipe.seed)
+    rates = "the rates that the search finds" if "lr" in axes else "your rate"
+    console.print(
+        f"baselines; {budget.check_seeds} untrained networks; a rate search of {budget.rates} rates x {budget.rate_seeds} seeds, "
+        f"{budget.rate_steps} steps each; {math.prod(len(v) for v in axes.values())} candidates around {rates}, "
+        f"up to {config.epochs} epochs of {math.ceil(len(task.rows('train')) / config.batch_size)} batches of {config.batch_size}; "
+        f"an ensemble of up to {budget.members}; one look at the test part"
+    )
+    for population, first in populations:
+        console.print(f"networks of {first.model} {first.hidden}: kernel {population.kernel}, {population.reason}", markup=False)
+
+
+def print_summary(report: dict[str, Any], folder: Path) -> None:
+    """Print the verdict, the score table and where everything is."""
+    console = Console(highlight=False, soft_wrap=True)
+    verdict, test, metric = report["verdict"], report["test"], report["task"]["metric"]
+    for line in (verdict["headline"], verdict["how_sure"], verdict["against"]):
+        console.print(line, markup=False)
+    table = Table(box=None, pad_edge=False)
+    for heading, side in (("", "left"), (f"test {metric}", "right"), ("95 % interval", "left")):
+        table.add_column(heading, justify=side)  # type: ignore[arg-type]
+    members = len(report["ensemble"]["members"])
+    _row(table, f"goodfit, {members} networks", test["value"], test["interval"])
+    _row(table, "goodfit, one network", test["single"]["value"], test["single"]["interval"])
+    for row in report["baselines"]:
+        _row(table, row["name"], row["test"], row["test_interval"])
+    console.print(table)
+    for warning in report["task"]["warnings"]:
+        console.print(f"warning: {warning['text']}", markup=False)
+    console.print(f"report   {folder / 'report.html'}\npredict  goodfit predict {folder} new.csv --out pred.csv", markup=False)
+
+
+def _row(table: Table, name: str, value: float, interval: Sequence[float]) -> None:
+    table.add_row(name, f"{value:.4g}", f"{interval[0]:.4g} to {interval[1]:.4g}")

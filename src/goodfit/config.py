@@ -1,0 +1,169 @@
+"""`Config`: one training, fully described by plain values; `vary`: the grid of its variants."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_serializer, model_validator
+
+from goodfit.errors import GoodfitError, did_you_mean
+
+ModelFactory = Callable[[], Any]
+"""A user's own model: a function (or class) without arguments that returns a `torch.nn.Module`."""
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _number(value: object) -> object:
+    # YAML 1.1 reads 1e-3 as text; a person who writes it means the number
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Number = BeforeValidator(_number)
+
+
+class Config(BaseModel):
+    """One training, fully described. Immutable; equal values give equal results.
+
+    Unknown keys, wrong types and impossible values raise `GoodfitError` naming the setting.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    # model
+    model: str | ModelFactory = "mlp"
+    """Name in `goodfit.nn.MODELS`, or your own factory of an `nn.Module`."""
+    width: Count | tuple[Count, ...] = 256
+    """Units of each hidden layer; a tuple gives every layer its own."""
+    depth: int = Field(2, ge=0, le=1000)
+    """Number of hidden layers where `width` is one number; 0 is a linear model."""
+    activation: str = "relu"
+    init: str = "default"
+    dropout: Rate = 0.0
+
+    # objective and optimiser
+    loss: str = "auto"
+    """Name in `goodfit.losses.LOSSES`; auto: squared error or cross-entropy."""
+    optimiser: str = "adamw"
+    lr: Annotated[float, Number, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Number, Field(ge=0)] = 0.0
+    """Decoupled for AdamW (Loshchilov & Hutter 2019), added to the gradient for Adam and SGD, as in PyTorch."""
+    momentum: Rate = 0.9
+    beta1: Rate = 0.9
+    beta2: Rate = 0.999
+    eps: Annotated[float, Number, Field(gt=0)] = 1e-8
+    schedule: str = "constant"
+    warmup_steps: int = Field(0, ge=0)
+
+    # data treatment
+    numeric: Literal["standard", "robust", "quantile", "piecewise"] = "quantile"
+    """How numbers of a table are scaled or encoded (`goodfit.data.preparation`)."""
+    bins: int = Field(32, ge=2, le=1024)
+    """Bins per number for `numeric="piecewise"`."""
+
+    # budget
+    batch_size: Count = 128
+    epochs: int = Field(100, ge=0)
+    max_steps: Count | None = None
+    """Stop after so many optimiser steps, also in the middle of an epoch."""
+    patience: Count | None = None
+    """Stop after so many epochs without a lower validation loss; the best weights are kept either way."""
+
+    seed: int = 0
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise GoodfitError(_explain(error)) from None
+
+    @model_validator(mode="after")
+    def _depth_follows_width(self) -> Self:
+        if isinstance(self.width, tuple) and "depth" in self.model_fields_set and self.depth != len(self.width):
+            raise ValueError(f"depth {self.depth} contradicts width {self.width}: leave depth out")
+        return self
+
+    @field_serializer("model")
+    def _name_the_factory(self, model: str | ModelFactory) -> str:
+        return model if isinstance(model, str) else f"{model.__module__}:{model.__qualname__}"
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Width of every hidden layer."""
+        return self.width if isinstance(self.width, tuple) else (self.width,) * self.depth
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values, validated like a new one."""
+        settings = {name: getattr(self, name) for name in self.model_fields_set} | changes
+        if isinstance(changes.get("width"), tuple | list):
+            settings.pop("depth", None)
+        return type(self)(**settings)
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting as plain JSON values."""
+        values = self.model_dump(mode="json")
+        if isinstance(self.width, tuple):
+            del values["depth"]
+        return values
+
+    def write(self, path: Path | str) -> None:
+        """Write as YAML, or JSON where the name ends in `.json`."""
+        path = Path(path)
+        text = json.dumps(self.settings(), indent=2) if path.suffix == ".json" else yaml.safe_dump(self.settings(), sort_keys=False)
+        path.write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Read a YAML or JSON file (JSON is YAML)."""
+        return cls(**read_settings(path))
+
+
+def read_settings(path: Path | str) -> dict[str, Any]:
+    """Return the settings that a YAML or JSON file names, not yet validated."""
+    path = Path(path)
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GoodfitError(f"cannot read the settings file {path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise GoodfitError(f"{path}{where} is not valid YAML: write one 'key: value' per line") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
+        raise GoodfitError(f"{path} does not hold settings: write one 'key: value' per line")
+    return settings
+
+
+def vary(config: Config | Iterable[Config], **axes: Iterable[Any]) -> list[Config]:
+    """Return the grid of variants, in the order of nested loops, the last axis fastest.
+
+    `vary(config, lr=[1e-3, 1e-2], seed=range(4))` gives eight configs. A single value counts as one point.
+    """
+    configs = [config] if isinstance(config, Config) else list(config)
+    points = [[values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values) for values in axes.values()]
+    return [
+        base.replace(**dict(zip(axes, point, strict=True))) for base in configs for point in itertools.product(*points)
+    ]
+
+
+def _explain(error: ValidationError) -> str:
+    """Put pydantic's first finding in one line; unknown names first, for they explain the rest."""
+    found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")[0]
+    name = str(found["loc"][0]) if found["loc"] else "config"
+    if found["type"] == "extra_forbidden":
+        fields = list(Config.model_fields)
+        return f"unknown setting '{name}'{did_you_mean(name, fields)}: the settings are {', '.join(fields)}"
+    rule = found["msg"].removeprefix("Value error, ")
+    rule = rule[0].lower() + rule[1:]
+    return rule if not found["loc"] else f"setting '{name}' is {found['input']!r}: {rule}"

@@ -1,0 +1,59 @@
+"""Which rows train, validate and test: at random, by class, by whole groups, or with the future held out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from goodfit.errors import GoodfitError
+from goodfit.randomness import key
+
+FEWEST_ROWS = 10
+"""Below this no split leaves a part worth the name."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Row numbers of each part, int64, sorted; a part may be empty. `how` says it in words."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    how: str
+
+    def rows(self, part: str) -> np.ndarray:
+        """Return the row numbers of `train`, `validation` or `test`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[part]
+
+
+def split_rows(
+    rows: np.ndarray, share: float, seed: int, purpose: str, *, strata: np.ndarray | None = None,
+    groups: np.ndarray | None = None, time: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Split row numbers into (kept, held out), about `share` of them held out.
+
+    `strata`, `groups` and `time` hold a value for every row of the data. With `time` the latest rows are
+    held out and rows of equal time stay together; with `groups` no group is in both; else strata
+    keep their shares.
+    """
+    if share == 0:
+        return rows, rows[:0]
+    random = key(seed, "split", purpose) % 2**32
+    if time is not None:
+        moments = np.sort(time[rows])
+        border = moments[len(rows) - max(1, round(share * len(rows)))]
+        late = time[rows] >= border
+        if late.all():
+            raise GoodfitError("the time column leaves no earlier rows to train on: it holds too few different times")
+        return rows[~late], rows[late]
+    if groups is not None:
+        if len(np.unique(groups[rows])) < 2:
+            raise GoodfitError("the group column holds fewer than 3 groups: each of train, validation and test needs its own")
+        splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=random)
+        kept, held = next(splitter.split(rows, groups=groups[rows]))
+        return rows[np.sort(kept)], rows[np.sort(held)]
+    chosen = strata[rows] if strata is not None else None
+    if chosen is not None and (np.bincount(chosen)[np.unique(chosen)].min() < 2 or share * len(rows) < len(np.unique(chosen))):
+        chosen = None  # too few rows of a class to have it in both parts
+    kept, held = train_test_split(rows, test_size=share, random_state=random, stratify=chosen)
+    return np.sort(kept), np.sort(held)

@@ -1,0 +1,101 @@
+"""The target: which kind of task it makes, how it is coded for training, and the way back."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from goodfit.errors import GoodfitError
+from goodfit.metrics import TaskKind
+
+MOST_CLASSES_OF_WHOLE_NUMBERS = 20
+"""A numeric target of whole numbers with at most so many distinct values is read as classes."""
+
+Label = str | bool | int | float
+
+
+class TargetCode(BaseModel):
+    """How target values are coded: standardised numbers for regression, indices for classes.
+
+    `mean` and `scale` come from the training part alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["regression", "binary", "multiclass"]
+    classes: tuple[Label, ...] = ()
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def fit(cls, kind: TaskKind, classes: tuple[Label, ...], training: np.ndarray) -> Self:
+        """Fit on the training part's target: float64 [n], or class indices [n]."""
+        if kind != "regression":
+            return cls(kind=kind, classes=classes)
+        mean, scale = float(training.mean()), float(training.std())
+        # a training part without spread (possible in cross-validation) is centred only
+        return cls(kind=kind, mean=mean, scale=scale if np.isfinite(scale) and scale > 1e-12 * max(abs(mean), 1e-300) else 1.0)
+
+    @property
+    def outputs(self) -> int:
+        """Number of network outputs: 1, or one logit per class."""
+        return 1 if self.kind == "regression" else len(self.classes)
+
+    def encode(self, target: np.ndarray) -> np.ndarray:
+        """Return what the loss sees: float32 [n] standardised, or int64 [n]."""
+        if self.kind == "regression":
+            return ((target - self.mean) / self.scale).astype(np.float32)
+        return target.astype(np.int64)
+
+    def decode(self, output: np.ndarray) -> np.ndarray:
+        """Turn network outputs [n, n_out] into predictions [n] in the target's unit, or probabilities [n, C]."""
+        output = output.astype(np.float64)
+        if self.kind == "regression":
+            return output[:, 0] * self.scale + self.mean
+        odds = np.exp(output - output.max(1, keepdims=True))
+        return odds / odds.sum(1, keepdims=True)
+
+    def labels(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return the most probable class of each row, as the user wrote it."""
+        return np.array(self.classes)[probabilities.argmax(1)]
+
+
+def infer_kind(target: pd.Series) -> tuple[TaskKind, str]:
+    """Return the kind of task that a complete target makes, and the reason in words."""
+    distinct = target.nunique()
+    classes: TaskKind = "binary" if distinct == 2 else "multiclass"
+    if pd.api.types.is_bool_dtype(target) or not pd.api.types.is_numeric_dtype(target):
+        return classes, f"the target holds {distinct} labels"
+    whole = bool(np.all(np.mod(target.to_numpy(np.float64), 1) == 0))
+    if whole and distinct <= MOST_CLASSES_OF_WHOLE_NUMBERS:
+        return classes, f"the target holds {distinct} distinct whole numbers, read as classes"
+    return "regression", f"the target holds {distinct} distinct numbers"
+
+
+def code_classes(target: pd.Series, name: str, kind: TaskKind) -> tuple[np.ndarray, tuple[Label, ...]]:
+    """Return class indices [n] and the classes in sorted order, as plain Python values."""
+    values = target.to_numpy()
+    if pd.api.types.is_float_dtype(target) and np.all(np.mod(values, 1) == 0):
+        values = values.astype(np.int64)  # 0.0 and 1.0 were written 0 and 1 beside missing values
+    try:
+        found, index = np.unique(values, return_inverse=True)
+    except TypeError:
+        found, index = np.unique(values.astype(str), return_inverse=True)
+    classes = tuple(value.item() if isinstance(value, np.generic) else value for value in found)
+    if kind == "binary" and len(classes) != 2:
+        raise GoodfitError(f"target '{name}' holds {len(classes)} classes: a binary task needs 2, use --task multiclass")
+    return index.astype(np.int64), classes
+
+
+def numeric_target(target: pd.Series, name: str) -> np.ndarray:
+    """Return the target as float64 [n], or say which row is not a finite number."""
+    numbers = pd.to_numeric(target, errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if len(bad):
+        value: Any = target.iloc[bad[0]]
+        raise GoodfitError(
+            f"target '{name}' holds {value!r} in data row {int(bad[0]) + 1} ({len(bad)} such rows): "
+            "regression needs finite numbers, mend or remove these rows"
+        )
+    return numbers

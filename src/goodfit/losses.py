@@ -1,0 +1,56 @@
+"""Losses, one value per row: `loss(output [..., B, n_out], target [..., B]) -> [..., B]`.
+
+Leading axes pass through, so the same formula serves one network and a population.
+Adding one is adding one entry to `LOSSES`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.metrics import CLASSIFICATION, TaskKind
+
+RowLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+def squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """(y - y')^2."""
+    return (output.squeeze(-1) - target).square()
+
+
+def absolute_error(output: Tensor, target: Tensor) -> Tensor:
+    """|y - y'|."""
+    return (output.squeeze(-1) - target).abs()
+
+
+def huber(output: Tensor, target: Tensor) -> Tensor:
+    """Half squared below 1, linear above (Huber 1964), in units of the standardised target."""
+    distance = (output.squeeze(-1) - target).abs()
+    return torch.where(distance < 1, 0.5 * distance.square(), distance - 0.5)
+
+
+def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
+    """-log softmax(output)[target]; target holds class indices (int64)."""
+    return -output.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+
+
+LOSSES: dict[str, tuple[RowLoss, tuple[TaskKind, ...]]] = {
+    "squared-error": (squared_error, ("regression",)),
+    "absolute-error": (absolute_error, ("regression",)),
+    "huber": (huber, ("regression",)),
+    "cross-entropy": (cross_entropy, CLASSIFICATION),
+}
+
+
+def find_loss(name: str, kind: TaskKind) -> RowLoss:
+    """Return the loss of that name; `auto` is squared error for regression, else cross-entropy."""
+    if name == "auto":
+        name = "squared-error" if kind == "regression" else "cross-entropy"
+    usable = [known for known, (_, kinds) in LOSSES.items() if kind in kinds]
+    if name not in usable:
+        raise GoodfitError(
+            f"loss '{name}' does not fit a {kind} task{did_you_mean(name, usable)}: choose one of {', '.join(usable)}"
+        )
+    return LOSSES[name][0]

@@ -1,0 +1,114 @@
+"""`Model`: one or more trained networks that predict together from raw columns or images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from goodfit.config import Config
+from goodfit.data.images import PixelPreparation
+from goodfit.data.target import TargetCode
+from goodfit.errors import GoodfitError
+from goodfit.nn.models import build_model
+from goodfit.task import Preparation, treatment
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network: its config and weights, named as in its module's `state_dict`."""
+
+    config: Config
+    weights: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Networks whose predictions are averaged: values for regression, probabilities for classes.
+
+    Attributes:
+        preparations: how raw inputs become what the networks see, by `goodfit.task.treatment`.
+        half_width: half the width of the prediction interval of each row, in the target's unit (regression), at
+            the level `coverage`: the split-conformal quantile of the validation part's absolute errors.
+    """
+
+    members: Sequence[Member]
+    preparations: dict[tuple[object, ...], Preparation]
+    code: TargetCode
+    target_name: str
+    half_width: float | None = None
+    coverage: float = 0.9
+    id_name: str | None = None
+    _modules: list[nn.Module] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the model reads columns rather than images."""
+        return not any(isinstance(p, PixelPreparation) for p in self.preparations.values())
+
+    def predict(self, inputs: pd.DataFrame | np.ndarray, notes: list[str] | None = None) -> np.ndarray:
+        """Return predictions [n] in the target's unit, or class probabilities [n, C].
+
+        Args:
+            inputs: columns by name in any order, or images [n, C, H, W].
+            notes: receives what was found in the inputs (unseen categories, columns ignored).
+
+        Raises:
+            GoodfitError: columns are missing, or images have another shape.
+        """
+        prepared: dict[tuple[object, ...], np.ndarray] = {}
+        for name, preparation in self.preparations.items():
+            result = preparation.transform(inputs)  # type: ignore[arg-type]
+            if isinstance(result, np.ndarray):
+                prepared[name] = result
+            else:
+                prepared[name] = result.matrix
+                if notes is not None:
+                    notes.extend(note for note in result.notes if note not in notes)
+        total: np.ndarray | float = 0.0
+        for member, module in zip(self.members, self._built(prepared), strict=True):
+            total = total + self.code.decode(forward(module, prepared[treatment(member.config, self.is_table)]))
+        return np.asarray(total) / len(self.members)
+
+    def table(self, inputs: pd.DataFrame | np.ndarray, notes: list[str] | None = None) -> pd.DataFrame:
+        """Return predictions as columns: `prediction`, then `low`/`high` or a `p_<class>` for each class."""
+        predicted = self.predict(inputs, notes)
+        columns: dict[str, np.ndarray] = {}
+        if isinstance(inputs, pd.DataFrame) and self.id_name in inputs.columns:
+            columns[str(self.id_name)] = inputs[self.id_name].to_numpy()
+        if self.code.kind == "regression":
+            columns["prediction"] = predicted
+            if self.half_width is not None:
+                columns |= {"low": predicted - self.half_width, "high": predicted + self.half_width}
+        else:
+            columns["prediction"] = self.code.labels(predicted)
+            columns |= {f"p_{name}": predicted[:, i] for i, name in enumerate(self.code.classes)}
+        return pd.DataFrame(columns)
+
+    def _built(self, prepared: dict[tuple[object, ...], np.ndarray]) -> list[nn.Module]:
+        if not self._modules:
+            for member in self.members:
+                shape = prepared[treatment(member.config, self.is_table)].shape[1:]
+                self._modules.append(load_weights(build_model(member.config, shape, self.code.outputs), member))
+        return self._modules
+
+
+def load_weights(module: nn.Module, member: Member) -> nn.Module:
+    """Put a member's weights into a freshly built module."""
+    try:
+        module.load_state_dict(member.weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise GoodfitError(f"the weights do not fit the model: {first}") from None
+    return module.eval()
+
+
+@torch.no_grad()
+def forward(module: nn.Module, x: np.ndarray) -> np.ndarray:
+    """Return a module's output [n, n_out] for prepared inputs, in evaluation mode."""
+    outputs = [module(chunk) for chunk in torch.from_numpy(x).split(ROWS_AT_ONCE)]
+    return torch.cat(outputs).reshape(len(x), -1).numpy()

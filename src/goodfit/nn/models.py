@@ -1,0 +1,64 @@
+"""From a `Config` to a network with its initial weights."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from goodfit.config import Config
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.nn.activations import ACTIVATIONS
+from goodfit.nn.initialisers import INITIALISERS, initialise
+from goodfit.nn.mlp import MLP, KeyedDropout
+from goodfit.randomness import dropout_keys, key, torch_generator
+
+
+def _mlp(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
+    return MLP(input_shape, config.hidden, outputs, ACTIVATIONS[config.activation], config.dropout)
+
+
+MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _mlp}
+
+
+def check_names(config: Config) -> None:
+    """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
+    registries = {"activation": ACTIVATIONS, "init": INITIALISERS} | ({"model": MODELS} if isinstance(config.model, str) else {})
+    for setting, registry in registries.items():
+        name = getattr(config, setting)
+        if name not in registry:
+            own = " (a model of your own is passed as a factory from Python)" if setting == "model" else ""
+            raise GoodfitError(
+                f"setting '{setting}' is '{name}'{did_you_mean(name, registry)}: choose one of {', '.join(registry)}{own}"
+            )
+
+
+def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
+    """Return the network of a config with its initial weights, all drawn from `config.seed`.
+
+    Args:
+        input_shape: shape of one prepared sample, [n_in] or [C, H, W].
+        outputs: number of outputs: 1 for regression, C for classes.
+
+    Raises:
+        GoodfitError: an unknown name, or a factory that does not return a module.
+    """
+    check_names(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(config.seed, "module") >> 1)
+        if isinstance(config.model, str):
+            module = MODELS[config.model](config, input_shape, outputs)
+        else:
+            module = config.model()
+            if not isinstance(module, nn.Module):
+                raise GoodfitError(f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module")
+    # a user's own module keeps the weights its constructor drew, unless an initialiser is asked for
+    if isinstance(config.model, str) or config.init != "default":
+        initialise(module, INITIALISERS[config.init], lambda layer: torch_generator(config.seed, "initial weights", layer))
+    return module
+
+
+def seed_dropout(module: nn.Module, seed: int, step: int) -> None:
+    """Give every keyed dropout layer its key for one step."""
+    layers = (layer for layer in module.modules() if isinstance(layer, KeyedDropout))
+    for index, layer in enumerate(layers):
+        layer.key = int(dropout_keys([seed], step, index))

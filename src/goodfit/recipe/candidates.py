@@ -1,0 +1,70 @@
+"""The candidates: the best few rates x treatments x regularisation x seeds, trained to the end."""
+
+from typing import Any
+
+import numpy as np
+
+from goodfit.runs import Runs, t_interval
+
+NAMES = {"lr": "rate", "weight_decay": "decay", "numeric": "numbers"}
+
+
+def rank_by(metric: str, chosen_by_user: bool) -> str:
+    """Return what selects: the validation metric if the user named one, else the loss.
+
+    The loss is the proper score that training minimises and less noisy than accuracy on few rows.
+    """
+    return "validation_metric" if chosen_by_user and metric not in ("rmse", "log-loss") else "validation_loss"
+
+
+def describe_candidates(runs: Runs, members: Runs) -> dict[str, Any]:
+    """Return groups (one per setting, seeds together), trainings and curves as JSON values."""
+    names = runs.varied() or ["lr"]
+    grouped = runs.group(names)
+    used = {t.id for t in members}
+    groups, number_of = [], {}
+    for number, (values, group) in enumerate(grouped.items()):
+        number_of |= {t.id: number for t in group}
+        scores = [t.validation_metric for t in group if np.isfinite(t.validation_metric)]
+        losses = [t.validation_loss for t in group if np.isfinite(t.validation_loss)]
+        mean, low, high = t_interval(scores)
+        groups.append(
+            {
+                "label": ", ".join(f"{NAMES.get(n, n)} {_short(v)}" for n, v in zip(names, values, strict=True)),
+                "settings": group[0].config.settings(),
+                "n": len(scores),
+                "metric_mean": mean,
+                "metric_interval": [low, high],
+                "loss_mean": float(np.mean(losses)) if losses else None,
+                "chosen": any(t.id in used for t in group),
+            }
+        )
+    return {
+        "groups": groups,
+        "trainings": [
+            {
+                "id": t.id, "group": number_of[t.id], "seed": t.config.seed, "status": t.reason, "best_epoch": t.best_epoch,
+                "epochs": t.epochs, "validation_loss": t.validation_loss, "validation_metric": t.validation_metric,
+                "seconds": t.seconds,
+            }
+            for t in runs
+        ],
+        "curves": [
+            {"id": t.id, **{name: t.curve[name].tolist() for name in ("epoch", "train_loss", "validation_loss")}} for t in runs
+        ],
+        "text": _text(runs, groups),
+    }  # fmt: skip
+
+
+def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
+    ended = {reason: sum(t.reason == reason for t in runs) for reason in ("finished", "early stopped", "diverged", "out of time")}
+    how = ", ".join(f"{count} {reason}" for reason, count in ended.items() if count)
+    text = f"{len(runs)} networks of {len(groups)} settings were trained together: {how}."
+    scored = [g for g in groups if g["loss_mean"] is not None]
+    if len(scored) > 1:
+        text += f" The lowest mean validation loss has {min(scored, key=lambda g: g['loss_mean'])['label']}."
+    return text
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,89 @@
+"""The one look at the test part: metric, bootstrap interval, and paired differences to the baselines."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix
+
+from goodfit.metrics import METRICS, Metric
+from goodfit.randomness import numpy_generator
+from goodfit.task import Task
+
+RESAMPLES = 1000
+LEVEL = 0.95
+CALIBRATION_BINS = 10
+SHOWN_POINTS = 1500
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A metric on the test part with its percentile bootstrap interval; `draws` [RESAMPLES] for paired differences."""
+
+    value: float
+    interval: tuple[float, float]
+    draws: np.ndarray
+
+
+def bootstrap(metric: Metric, truth: np.ndarray, predictions: dict[str, np.ndarray], seed: int) -> dict[str, Scored]:
+    """Score several predictions on the same resamples of the rows (percentile bootstrap, Efron & Tibshirani 1993)."""
+    random = numpy_generator(seed, "bootstrap")
+    draws: dict[str, list[float]] = {name: [] for name in predictions}
+    for _ in range(RESAMPLES):
+        rows = random.integers(0, len(truth), len(truth))
+        for name, prediction in predictions.items():
+            draws[name].append(metric.of(truth[rows], prediction[rows]))
+    return {
+        name: Scored(metric.of(truth, prediction), percentiles(np.array(draws[name])), np.array(draws[name]))
+        for name, prediction in predictions.items()
+    }
+
+
+def percentiles(draws: np.ndarray) -> tuple[float, float]:
+    """Return the central interval of bootstrap draws; draws without a value (one class only) are left out."""
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def against(metric: Metric, network: Scored, baseline: Scored) -> dict[str, Any]:
+    """Return the paired difference network - baseline; `undecided` where its interval contains zero."""
+    low, high = percentiles(network.draws - baseline.draws)
+    better = "undecided"
+    if low > 0 or high < 0:
+        better = "network" if (low > 0) == metric.greater_is_better else "baseline"
+    return {"difference": network.value - baseline.value, "interval": [low, high], "better": better}
+
+
+def further_metrics(task: Task, truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """Return every other metric that fits the task."""
+    others = (m for m in METRICS.values() if task.kind in m.kinds and m.name != task.metric.name)
+    return {metric.name: metric.of(truth, prediction) for metric in others}
+
+
+def regression_picture(truth: np.ndarray, prediction: np.ndarray, half_width: float | None, coverage: float, seed: int) -> dict[str, Any]:
+    """Return points true/predicted (a sample where there are many) and how often the interval holds the truth."""
+    rows = np.sort(numpy_generator(seed, "shown points").permutation(len(truth))[:SHOWN_POINTS])
+    picture: dict[str, Any] = {"true": truth[rows].tolist(), "predicted": prediction[rows].tolist()}
+    if half_width is not None:
+        inside = float(np.mean(np.abs(truth - prediction) <= half_width))
+        picture["coverage"] = {"nominal": coverage, "observed": inside, "width": 2 * half_width}
+    return picture
+
+
+def class_picture(truth: np.ndarray, p: np.ndarray) -> dict[str, Any]:
+    """Return confusion counts [true, predicted] and calibration: confidence and accuracy in equal-width bins.
+
+    The expected calibration error is that of Guo et al. 2017, equation 3.
+    """
+    confidence, hit = p.max(1), p.argmax(1) == truth
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    filled = [b for b in range(CALIBRATION_BINS) if (bins == b).any()]
+    mean = [float(confidence[bins == b].mean()) for b in filled]
+    accuracy = [float(hit[bins == b].mean()) for b in filled]
+    count = [int((bins == b).sum()) for b in filled]
+    error = float(sum(n * abs(a - c) for n, a, c in zip(count, accuracy, mean, strict=True)) / len(truth))
+    confusion = confusion_matrix(truth, p.argmax(1), labels=np.arange(p.shape[1]))
+    return {
+        "confusion": confusion.tolist(),
+        "calibration": {"confidence": mean, "accuracy": accuracy, "count": count, "ece": error},
+    }

@@ -1,0 +1,226 @@
+"""From a task to a trained, explained model: the stages in order, each leaving its evidence in the run folder."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from goodfit.baselines import BASELINES, fit_baselines
+from goodfit.config import Config, vary
+from goodfit.ensemble import EnsembleChoice, choose_ensemble
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.model import Model
+from goodfit.recipe.candidates import describe_candidates, rank_by
+from goodfit.recipe.importance import column_importance
+from goodfit.recipe.initial_loss import initial_loss_configs, judge_initial_loss
+from goodfit.recipe.judgement import RESAMPLES, against, bootstrap, class_picture, further_metrics, regression_picture
+from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes
+from goodfit.recipe.summary import summarise_task
+from goodfit.recipe.verdict import word_verdict
+from goodfit.runs import Runs
+from goodfit.search import RateSearch, find_learning_rate
+from goodfit.task import Task
+from goodfit.training import Progress, RunFolder, save_model, train
+from goodfit.training.files import plain_json, write_bytes
+from goodfit.training.folder import environment
+
+SEARCH_SHARE_OF_TIME = 0.2
+CANDIDATES_SHARE_OF_TIME = 0.85
+"""Of a time limit, the rate search may use the first share, and candidates must end at the second; the rest is for judging."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears what a run is doing: `stage(name, what)` as each begins, `progress` after each epoch."""
+
+    stage: Callable[[str, str], None] = lambda name, what: None
+    progress: Callable[[Progress], None] = lambda progress: None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run's settings. `settings` are the user's own config values, `metric_chosen` whether the metric was named."""
+
+    preset: str = "default"
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    time_limit: float | None = None
+    device: str = "auto"
+    metric_chosen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise GoodfitError(f"preset '{self.preset}' is unknown{did_you_mean(self.preset, PRESETS)}: choose one of {', '.join(PRESETS)}")
+        if self.time_limit is not None and self.time_limit <= 0:
+            raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive")
+
+    @property
+    def budget(self) -> Preset:
+        """The preset's numbers."""
+        return PRESETS[self.preset]
+
+    def config(self, task: Task) -> Config:
+        """Return the config that the stages vary."""
+        return base_config(self.budget, task, self.seed, self.settings)
+
+
+def run_recipe(task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = Listener()) -> dict[str, Any]:
+    """Train, judge and write everything into the run folder; return what `report.json` holds.
+
+    Stages and trainings that the folder holds already are taken from it, so calling this again after an
+    interruption continues and arrives at the same numbers.
+    """
+    started = time.monotonic()
+    store = folder.store
+    config = recipe.config(task)
+    time_left = _clock(recipe.time_limit, started)
+    if len(task.rows("validation")) == 0 or len(task.rows("test")) == 0:
+        raise GoodfitError("validation and test part need rows: give shares above 0")
+
+    def once(name: str, what: str, compute: Callable[[], Any]) -> Any:
+        listener.stage(name, what)
+        evidence = store.stage(name)
+        if evidence is None:
+            evidence = plain_json(compute())
+            store.finish_stage(name, evidence)
+        return evidence
+
+    report: dict[str, Any] = {"version": 1, "name": task.name, "created": datetime.now().isoformat(timespec="seconds")}
+    report["task"] = once("data", "looking at the data", lambda: summarise_task(task))
+    baselines = once("baselines", "simple models first", lambda: _baselines(task, recipe, folder, listener))
+    report["initial_loss"] = once("initial loss", "untrained networks", lambda: _initial_loss(task, config, recipe, listener))
+    rate = once("learning rate", "many rates at once", lambda: _rate(task, config, recipe, folder, time_left, listener))
+    report["learning_rate"] = rate
+
+    listener.stage("candidates", "the best few, to the end")
+    axes = candidate_axes(recipe.budget, task, recipe.settings.get("lr", rate["chosen"]), recipe.settings, recipe.seed)
+    limit = time_left(CANDIDATES_SHARE_OF_TIME)
+    runs = train(
+        vary(config, **axes), task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
+        on_progress=listener.progress,
+    )  # fmt: skip
+    listener.stage("ensemble", "which networks to average")
+    choice = choose_ensemble(runs, recipe.budget.members, rank_by(task.metric.name, recipe.metric_chosen))
+    model = choice.members.model()
+    report["candidates"] = describe_candidates(runs, choice.members)
+    report["ensemble"] = _describe_ensemble(task, choice)
+    report["importance"] = once("importance", "what the model looks at", lambda: column_importance(task, model, recipe.seed))
+
+    listener.stage("test", "one look at the test part")
+    scores = _judge(task, recipe, folder, model, choice.members, baselines)
+    report |= scores
+    report["status"] = "out of time" if any(t.reason == "out of time" for t in runs) else "finished"
+    report["verdict"] = word_verdict(report)
+    report["repeat"] = {
+        "command": command, "seed": recipe.seed, "device": recipe.device, "threads": torch.get_num_threads(),
+        "versions": {name: environment()[name] for name in ("goodfit", "python", "torch", "numpy")},
+    }  # fmt: skip
+    report["seconds"] = time.monotonic() - started
+    report["goodfit"] = environment()["goodfit"]
+    _leave(folder, task, model, report)
+    return plain_json(report)
+
+
+def _clock(limit: float | None, started: float) -> Callable[[float], float | None]:
+    """Return a function: seconds left until a share of the time limit is used (None without a limit)."""
+    if limit is None:
+        return lambda share: None
+    return lambda share: max(0.0, started + share * limit - time.monotonic())
+
+
+def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener) -> dict[str, Any]:
+    fitted = fit_baselines(task, recipe.seed, lambda name: listener.stage("baselines", name))
+    tensors = {f"{b.name}/{part}": torch.from_numpy(getattr(b, part)) for b in fitted for part in ("validation", "test")}
+    checksum = folder.keep_tensors("baselines", tensors)
+    rows = [
+        {"name": b.name, "about": b.about, "validation": task.score(b.validation, "validation"), "seconds": b.seconds} for b in fitted
+    ]
+    return {"rows": rows, "checksum": checksum}
+
+
+def _initial_loss(task: Task, config: Config, recipe: Recipe, listener: Listener) -> dict[str, Any]:
+    configs = initial_loss_configs(config, recipe.budget.check_seeds)
+    return judge_initial_loss(task, train(configs, task, stage="initial loss", device=recipe.device, keep_weights=False))
+
+
+def _rate(
+    task: Task, config: Config, recipe: Recipe, folder: RunFolder, time_left: Callable[[float], float | None], listener: Listener
+) -> dict[str, Any]:
+    preset = recipe.budget
+    search: RateSearch = find_learning_rate(
+        task, config, points=preset.rates, seeds=preset.rate_seeds, steps=preset.rate_steps, folder=folder,
+        device=recipe.device, time_limit=time_left(SEARCH_SHARE_OF_TIME), on_progress=listener.progress,
+    )  # fmt: skip
+    return asdict(search)
+
+
+def _describe_ensemble(task: Task, choice: EnsembleChoice) -> dict[str, Any]:
+    size = len(choice.members)
+    sizes = [
+        {"size": n, "validation_metric": m, "validation_loss": loss}
+        for n, (m, loss) in enumerate(zip(choice.metrics, choice.losses, strict=True), start=1)
+    ]
+    text = (
+        f"Averaging the best {size} of {len(sizes)} brings the validation {task.metric.name} from "
+        f"{choice.metrics[0]:.4g} (best single network) to {choice.metrics[size - 1]:.4g}."
+    )
+    if size == 1:
+        text = "No average of several networks had a lower validation loss than the best one alone."
+    return {"members": [t.id for t in choice.members], "by_size": sizes, "text": text}
+
+
+def _judge(
+    task: Task, recipe: Recipe, folder: RunFolder, model: Model, members: Runs, baselines: dict[str, Any]
+) -> dict[str, Any]:
+    truth = task.truth("test")
+    raw = task.raw("test")
+    predictions = {"ensemble": model.predict(raw), "single": members.filter(lambda t: t.id == members[0].id).predict(raw)}
+    stored = folder.tensors("baselines", baselines["checksum"])
+    predictions |= {name: stored[f"{name}/test"].numpy() for name in BASELINES}
+    scored = bootstrap(task.metric, truth, predictions, recipe.seed)
+    rows = [
+        row | {"test": scored[row["name"]].value, "test_interval": list(scored[row["name"]].interval)} for row in baselines["rows"]
+    ]
+    test = {
+        "value": scored["ensemble"].value,
+        "interval": list(scored["ensemble"].interval),
+        "method": f"percentile bootstrap over {len(truth)} test rows, {RESAMPLES} resamples, 95 %",
+        "single": {"value": scored["single"].value, "interval": list(scored["single"].interval)},
+        "more": further_metrics(task, truth, predictions["ensemble"]),
+        "against": [{"baseline": n, **against(task.metric, scored["ensemble"], scored[n])} for n in BASELINES],
+    }
+    picture = (
+        regression_picture(truth, predictions["ensemble"], model.half_width, model.coverage, recipe.seed)
+        if task.kind == "regression"
+        else class_picture(truth, predictions["ensemble"])
+    )
+    _write_predictions(task, model, folder)
+    return {"baselines": rows, "test": test, "predictions": picture}
+
+
+def _write_predictions(task: Task, model: Model, folder: RunFolder) -> None:
+    """Write the test part's predictions beside the truth, with the row number in the data (from 1)."""
+    rows = task.rows("test")
+    table = model.table(task.raw("test"))
+    truth = task.truth("test") if task.kind == "regression" else np.array(task.code.classes)[task.truth("test")]
+    front = pd.DataFrame({"row": rows + 1})
+    if task.ids is not None and str(task.ids.name) not in table:
+        front[str(task.ids.name)] = task.ids.to_numpy()[rows]
+    table = pd.concat([front, pd.DataFrame({task.target_name: truth}), table], axis=1)
+    write_bytes(folder.path / "test-predictions.csv", table.to_csv(index=False).encode())
+
+
+def _leave(folder: RunFolder, task: Task, model: Model, report: dict[str, Any]) -> None:
+    folder.write("data.json", {
+        "fingerprint": task.fingerprint(), "columns": report["task"]["columns"], "split": task.splits.how,
+        "rows": {part: task.splits.rows(part).tolist() for part in ("train", "validation", "test")},
+    })  # fmt: skip
+    if not (folder.path / "model").exists():
+        save_model(model, folder.path / "model")
+    folder.write("report.json", report)
+

@@ -1,0 +1,102 @@
+"""The verdict in plain words: how good, how sure, against the baselines, and what limits it."""
+
+from typing import Any
+
+UNITS_BETTER = {True: "higher is better", False: "lower is better"}
+
+
+def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
+    """Return headline, how_good, how_sure, against and limits from the parts of a report."""
+    task, test = report["task"], report["test"]
+    metric, value, (low, high) = task["metric"], test["value"], test["interval"]
+    rows = task["rows"]["test"]
+    members = len(report["ensemble"]["members"])
+    made_of = f"An ensemble of {members} networks" if members > 1 else "One network"
+    headline = f"{made_of} predicts {task['target']} with a test {metric} of {number(value)}."
+    how_good = f"{headline} On the same rows, one network alone reaches {number(test['single']['value'])}."
+    how_sure = (
+        f"With 95 % confidence the {metric} on rows like these lies between {number(low)} and {number(high)} "
+        f"({rows} test rows, looked at once; {UNITS_BETTER[task['greater_is_better']]})."
+    )
+    return {
+        "headline": headline,
+        "how_good": _against_constant(report) or how_good,
+        "how_sure": how_sure,
+        "against": _against(report),
+        "limits": _limits(report),
+    }
+
+
+def number(value: float) -> str:
+    """Return a number with four significant digits."""
+    return f"{value:.4g}"
+
+
+def _against_constant(report: dict[str, Any]) -> str | None:
+    constant = next((b for b in report["baselines"] if b["name"] == "constant"), None)
+    if constant is None or constant.get("test") is None:
+        return None
+    test, metric = report["test"], report["task"]["metric"]
+    text = f"{metric} {number(test['value'])}, where always answering {constant['about'].split(',')[0]} gives {number(constant['test'])}."
+    return text + f" One network alone reaches {number(test['single']['value'])}."
+
+
+def _against(report: dict[str, Any]) -> str:
+    words = {"network": "better than", "baseline": "worse than", "undecided": "not distinguishable from"}
+    values = {b["name"]: b["test"] for b in report["baselines"]}
+    parts = [
+        f"{words[row['better']]} {row['baseline']} ({number(values[row['baseline']])})"
+        for row in report["test"]["against"]
+        if row["baseline"] != "constant"
+    ]
+    text = "The network is " + " and ".join(parts) + "." if parts else "There is no baseline to compare with."
+    if any(row["better"] == "baseline" for row in report["test"]["against"]):
+        text += " Where a simpler model wins, use it."
+    return text
+
+
+def _limits(report: dict[str, Any]) -> list[str]:
+    limits = [warning["text"] for warning in report["task"]["warnings"]]
+    gap = _overfitting(report)
+    if gap:
+        limits.append(gap)
+    still = _still_improving(report)
+    if still:
+        limits.append(still)
+    if report["status"] == "out of time":
+        limits.append("The time limit ended some trainings early: more time may give a better model.")
+    initial = report["initial_loss"]
+    if not initial["ok"]:
+        limits.append(initial["text"])
+    rows = report["task"]["rows"]["validation"]
+    trainings = len(report["candidates"]["trainings"])
+    limits.append(
+        f"Settings and members were chosen on {rows} validation rows among {trainings} trainings, "
+        "so validation figures are a little optimistic; the test figure is not."
+    )
+    return limits
+
+
+def _chosen_curves(report: dict[str, Any]) -> list[dict[str, Any]]:
+    members = set(report["ensemble"]["members"])
+    return [curve for curve in report["candidates"]["curves"] if curve["id"] in members]
+
+
+def _overfitting(report: dict[str, Any]) -> str | None:
+    """Training loss less than half the validation loss at the end: the networks know their rows by heart."""
+    ends = [(c["train_loss"][-1], c["validation_loss"][-1]) for c in _chosen_curves(report)]
+    ends = [(t, v) for t, v in ends if t is not None and v is not None]
+    if not ends or sum(t < 0.5 * v for t, v in ends) <= len(ends) / 2:
+        return None
+    return (
+        "At the end the training loss is less than half the validation loss: the networks fit their rows much better "
+        "than new ones. More rows, or stronger regularisation, would help more than a larger network."
+    )
+
+
+def _still_improving(report: dict[str, Any]) -> str | None:
+    best = {t["id"]: (t["best_epoch"], t["epochs"]) for t in report["candidates"]["trainings"]}
+    at_end = [best[c["id"]][0] >= 0.97 * best[c["id"]][1] for c in _chosen_curves(report)]
+    if not at_end or sum(at_end) <= len(at_end) / 2 or _overfitting(report):
+        return None
+    return "Most members were at their best in their last epochs: a longer training (--preset best) may still gain."

@@ -1,0 +1,181 @@
+"""`Runs`: what came out of `train`: a row per training, curves, weights on demand."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from torch import Tensor
+
+from goodfit.config import Config
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.model import Member, Model
+from goodfit.task import Task, treatment
+
+COVERAGE = 0.9
+"""Level of the prediction intervals."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One finished training.
+
+    Attributes:
+        reason: why it ended: finished, early stopped, diverged, out of time.
+        validation_metric: the task's metric on the validation part with the best weights; NaN without one.
+        curve: columns epoch, step, train_loss, validation_loss; epoch 0 is the untrained network.
+        load: reads (weights, validation output [n, n_out]); kept on disk where there is a run folder.
+    """
+
+    id: str
+    stage: str
+    config: Config
+    reason: str
+    best_epoch: int
+    epochs: int
+    steps: int
+    validation_loss: float
+    validation_metric: float
+    seconds: float
+    kernel: str
+    curve: pd.DataFrame
+    load: Callable[[], tuple[dict[str, Tensor], np.ndarray | None]]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The best weights, named as in the module's `state_dict`."""
+        return self.load()[0]
+
+    @property
+    def usable(self) -> bool:
+        """Whether it learnt anything that can be used (a diverged one may have good weights from before)."""
+        return bool(np.isfinite(self.validation_loss)) and self.best_epoch > 0 if self.reason == "diverged" else True
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Trainings of one task, in the order of their configs."""
+
+    task: Task
+    trainings: Sequence[Training]
+
+    def __len__(self) -> int:
+        return len(self.trainings)
+
+    def __iter__(self) -> Iterator[Training]:
+        return iter(self.trainings)
+
+    def __getitem__(self, index: int) -> Training:
+        return self.trainings[index]
+
+    def __add__(self, other: "Runs") -> "Runs":
+        return Runs(self.task, [*self.trainings, *other.trainings])
+
+    def frame(self) -> pd.DataFrame:
+        """Return a row per training: its outcome, then every setting."""
+        outcome = ("id", "stage", "reason", "best_epoch", "epochs", "steps", "validation_loss", "validation_metric", "seconds", "kernel")
+        rows = [{name: getattr(t, name) for name in outcome} | t.config.settings() for t in self.trainings]
+        return pd.DataFrame(rows)
+
+    def curves(self) -> pd.DataFrame:
+        """Return every curve: id, epoch, step, train_loss, validation_loss."""
+        return pd.concat([t.curve.assign(id=t.id) for t in self.trainings], ignore_index=True)
+
+    def filter(self, keep: Callable[[Training], bool]) -> "Runs":
+        """Return the trainings for which `keep` is true."""
+        return Runs(self.task, [t for t in self.trainings if keep(t)])
+
+    def group(self, by: str | Sequence[str]) -> dict[tuple[object, ...], "Runs"]:
+        """Return the trainings by the values of one or several settings."""
+        names = [by] if isinstance(by, str) else list(by)
+        for name in names:
+            if name not in Config.model_fields:
+                raise GoodfitError(f"unknown setting '{name}'{did_you_mean(name, Config.model_fields)}: group by settings of Config")
+        groups: dict[tuple[object, ...], list[Training]] = {}
+        for training in self.trainings:
+            groups.setdefault(tuple(getattr(training.config, name) for name in names), []).append(training)
+        return {values: Runs(self.task, members) for values, members in groups.items()}
+
+    def varied(self) -> list[str]:
+        """Return the settings in which the trainings differ, the seed left out."""
+        seen = [t.config.settings() for t in self.trainings]
+        return [n for n in Config.model_fields if n != "seed" and len({json.dumps(s.get(n)) for s in seen}) > 1]
+
+    def compare(self, by: str | Sequence[str] | None = None, *, value: str = "validation_metric", level: float = 0.95) -> pd.DataFrame:
+        """Return a row per variant: n, mean and interval over seeds, and the difference to the best variant.
+
+        The interval of a mean is Student's t over the trainings of the variant. The difference is paired over
+        the seeds that both variants have (NaN where fewer than two are shared), with its own t interval and
+        `undecided` where that interval contains zero. Diverged trainings are counted, not averaged.
+
+        Args:
+            by: settings that make a variant; by default all that differ, except the seed.
+            value: `validation_metric` or `validation_loss`.
+        """
+        names = self.varied() if by is None else [by] if isinstance(by, str) else list(by)
+        smaller = value == "validation_loss" or not self.task.metric.greater_is_better
+        rows = []
+        for values, members in self.group(names).items():
+            by_seed = {t.config.seed: getattr(t, value) for t in members if t.reason != "diverged"}
+            mean, low, high = t_interval(list(by_seed.values()), level)
+            row = dict(zip(names, values, strict=True)) | {"n": len(by_seed), "diverged": len(members) - len(by_seed)}
+            rows.append(row | {"mean": mean, "low": low, "high": high, "_seeds": by_seed})
+        rows.sort(key=lambda row: (np.isnan(row["mean"]), row["mean"] if smaller else -row["mean"]))
+        for row in rows:
+            shared = sorted(row["_seeds"].keys() & rows[0]["_seeds"].keys())
+            differences = [row["_seeds"][seed] - rows[0]["_seeds"][seed] for seed in shared]
+            d, low, high = t_interval(differences, level) if row is not rows[0] else (0.0, 0.0, 0.0)
+            decided = not np.isnan(low) and not low <= 0 <= high
+            verdict = "best" if row is rows[0] else "worse" if decided else "undecided"
+            row |= {"difference": d, "difference_low": low, "difference_high": high, "verdict": verdict}
+        return pd.DataFrame(rows).drop(columns="_seeds")
+
+    def best(self, count: int = 1) -> "Runs":
+        """Return the usable trainings with the best validation metric (loss decides ties)."""
+        loss = self.task.metric.loss
+        usable = [t for t in self.trainings if t.usable]
+        if not usable:
+            raise GoodfitError("every training diverged: lower the learning rate")
+        order = sorted(usable, key=lambda t: (loss(t.validation_metric), t.validation_loss) if np.isfinite(t.validation_metric) else (0.0, 0.0))
+        return Runs(self.task, order[:count])
+
+    def model(self) -> Model:
+        """Return the trainings as one model that averages their predictions."""
+        task = self.task
+        if not self.trainings:
+            raise GoodfitError("no training to predict with: the filter left none")
+        loaded = [(training, *training.load()) for training in self.trainings]
+        members = [Member(training.config, weights) for training, weights, _ in loaded]
+        preparations = {treatment(m.config, task.is_table): task.preparation(m.config) for m in members}
+        outputs = [output for _, _, output in loaded if output is not None]
+        half_width = None
+        if task.kind == "regression" and len(outputs) == len(members):
+            predicted = np.mean([task.code.decode(output) for output in outputs], axis=0)
+            half_width = conformal_half_width(np.abs(task.truth("validation") - predicted), COVERAGE)
+        id_name = None if task.ids is None else str(task.ids.name)
+        return Model(members, preparations, task.code, task.target_name, half_width, COVERAGE, id_name)
+
+    def predict(self, inputs: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """Return the average prediction of all trainings: [n] in the target's unit, or probabilities [n, C]."""
+        return self.model().predict(inputs)
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+    """Return mean and Student's t interval; the bounds are NaN for fewer than two values."""
+    known = np.asarray(values, dtype=np.float64)
+    if len(known) == 0:
+        return float("nan"), float("nan"), float("nan")
+    mean = float(known.mean())
+    if len(known) < 2:
+        return mean, float("nan"), float("nan")
+    reach = float(stats.t.ppf(0.5 + level / 2, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
+    return mean, mean - reach, mean + reach
+
+
+def conformal_half_width(errors: np.ndarray, coverage: float) -> float | None:
+    """Return the split-conformal quantile of absolute errors [n] (Lei et al. 2018); None where n is too small."""
+    rank = int(np.ceil((len(errors) + 1) * coverage))
+    return None if rank > len(errors) else float(np.sort(errors)[rank - 1])
+

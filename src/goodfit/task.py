@@ -1,0 +1,326 @@
+"""`Task`: what is to be learnt: data in its splits, the kind, loss and metric."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from goodfit.config import Config
+from goodfit.data.checks import DataWarning, check_balance, check_duplicates, check_leaks, check_size
+from goodfit.data.columns import Column, infer_columns
+from goodfit.data.images import PixelPreparation
+from goodfit.data.preparation import TablePreparation
+from goodfit.data.splits import FEWEST_ROWS, Splits, split_rows
+from goodfit.data.target import Label, TargetCode, code_classes, infer_kind, numeric_target
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.metrics import Metric, TaskKind, find_metric
+
+PartName = Literal["train", "validation", "test"]
+Preparation = TablePreparation | PixelPreparation
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt. Build one with `from_frame`, `from_images`, `from_arrays` or `goodfit.load`.
+
+    Attributes:
+        inputs: the raw columns (DataFrame [n, columns]) or images [n, C, H, W], all parts together.
+        target: float64 [n] in its own unit, or class indices int64 [n].
+        columns: what was found about each column; None for images.
+        code: how the target is coded, fitted on the training part.
+        dropped: rows left out because their target is missing.
+    """
+
+    name: str
+    kind: TaskKind
+    target_name: str
+    inputs: pd.DataFrame | np.ndarray
+    target: np.ndarray
+    code: TargetCode
+    splits: Splits
+    metric: Metric
+    columns: list[Column] | None
+    ids: pd.Series | None = None
+    dropped: int = 0
+    notes: list[str] = field(default_factory=list)
+    _prepared: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, target: str, *, name: str = "table", kind: TaskKind | Literal["auto"] = "auto",
+        metric: str | None = None, id: str | None = None, group: str | None = None, time: str | None = None,
+        test: float | pd.DataFrame = 0.2, validation: float | pd.DataFrame = 0.2, seed: int = 0,
+        columns: list[Column] | None = None, notes: Sequence[str] = (),
+    ) -> "Task":  # fmt: skip
+        """Make a task of a table.
+
+        Args:
+            kind: `auto` decides from the target and says so in `notes`.
+            id: column that names the rows; kept out of the inputs, written beside predictions.
+            group: column whose groups never stand in two parts. time: column by which the latest rows are held out.
+            test, validation: share of the rows (of those that remain), or a table of its own.
+            columns: what is known of the columns; inferred where left out.
+
+        Raises:
+            GoodfitError: no such column, a target without use, too few rows; one line each.
+        """
+        for role, column in (("target", target), ("id", id), ("group", group), ("time", time)):
+            if column is not None and column not in frame.columns:
+                raise GoodfitError(
+                    f"no {role} column '{column}' in {name}{did_you_mean(column, map(str, frame.columns))}: "
+                    f"the columns are {_listed(frame.columns)}"
+                )
+        notes = list(notes)
+        frame, fixed = _stack(frame, {"test": test, "validation": validation}, target, name)
+        known = frame[target].notna().to_numpy()
+        dropped = int((~known).sum())
+        if dropped:
+            notes.append(f"{dropped} rows have no value in the target '{target}' and are left out")
+            frame = frame[known].reset_index(drop=True)
+            fixed = {part: fixed[part][known] for part in fixed}
+        if len(frame) < FEWEST_ROWS:
+            raise GoodfitError(
+                f"{name} has {len(frame)} rows with a target: at least {FEWEST_ROWS} are needed to train, validate and test"
+            )
+        values, kind, classes = _read_target(frame[target], target, kind, notes)
+        aside = {target, *(c for c in (id, group) if c is not None)}
+        columns = columns or infer_columns(frame, exclude=aside)
+        if not any(column.used for column in columns):
+            raise GoodfitError(
+                f"{name} has no usable column beside the target '{target}': every other column is empty, constant or an identifier"
+            )
+        splits = _make_splits(
+            values, classes, fixed, {"test": test, "validation": validation}, seed,
+            groups=None if group is None else pd.factorize(frame[group])[0],
+            time=None if time is None else _time_axis(frame[time], time),
+        )  # fmt: skip
+        return cls._finish(
+            name, kind, target, frame[[column.name for column in columns]], values, classes, splits, metric,
+            columns=columns, ids=None if id is None else frame[id], dropped=dropped, notes=notes,
+        )  # fmt: skip
+
+    @classmethod
+    def from_images(
+        cls, images: np.ndarray, labels: np.ndarray | Sequence[Label], *, name: str = "images", target: str = "label",
+        kind: TaskKind | Literal["auto"] = "auto", metric: str | None = None, test: float = 0.2,
+        test_rows: np.ndarray | None = None, validation: float = 0.2, seed: int = 0, notes: Sequence[str] = (),
+    ) -> "Task":  # fmt: skip
+        """Make a task of images [n, C, H, W] (uint8 or float) and their labels [n].
+
+        `test_rows` names a fixed test part; without it a share `test` is held out.
+        """
+        if images.ndim != 4 or len(images) != len(labels):
+            raise GoodfitError(
+                f"images have shape {images.shape} and there are {len(labels)} labels: images must be [n, C, H, W], one label each"
+            )
+        if len(images) < FEWEST_ROWS:
+            raise GoodfitError(f"{name} has {len(images)} images: at least {FEWEST_ROWS} are needed to train, validate and test")
+        notes = list(notes)
+        values, kind, classes = _read_target(pd.Series(np.asarray(labels)), target, kind, notes)
+        fixed = {} if test_rows is None else {"test": np.isin(np.arange(len(images)), test_rows)}
+        splits = _make_splits(values, classes, fixed, {"test": test, "validation": validation}, seed)
+        return cls._finish(name, kind, target, images, values, classes, splits, metric, columns=None, notes=notes)
+
+    @classmethod
+    def from_arrays(
+        cls, x: np.ndarray, y: np.ndarray, *, name: str = "arrays", kind: TaskKind | Literal["auto"] = "auto",
+        metric: str | None = None, test: float = 0.2, validation: float = 0.2, seed: int = 0,
+        feature_names: Sequence[str] | None = None,
+    ) -> "Task":  # fmt: skip
+        """Make a task of numbers x [n, features] (every feature is used as a number) or images x [n, C, H, W]."""
+        x, y = np.asarray(x), np.asarray(y)
+        if x.ndim == 4:
+            return cls.from_images(x, y, name=name, kind=kind, metric=metric, test=test, validation=validation, seed=seed)
+        if x.ndim != 2 or len(x) != len(y):
+            raise GoodfitError(f"x has shape {x.shape} and y {y.shape}: x must be [n, features] or [n, C, H, W], y [n]")
+        names = list(feature_names) if feature_names is not None else [f"x{i}" for i in range(x.shape[1])]
+        target = "target" if "target" not in names else "goodfit target"
+        frame = pd.DataFrame(x, columns=names)
+        columns = [Column(name=n, kind="number", used=True, reason="", missing=0, distinct=0) for n in names]
+        return cls.from_frame(
+            frame.assign(**{target: y}), target, name=name, kind=kind, metric=metric, test=test, validation=validation,
+            seed=seed, columns=columns,
+        )  # fmt: skip
+
+    @classmethod
+    def _finish(
+        cls, name: str, kind: TaskKind, target_name: str, inputs: pd.DataFrame | np.ndarray, values: np.ndarray,
+        classes: tuple[Label, ...], splits: Splits, metric: str | None, *, columns: list[Column] | None,
+        ids: pd.Series | None = None, dropped: int = 0, notes: list[str],
+    ) -> "Task":  # fmt: skip
+        missing = [str(c) for i, c in enumerate(classes) if i not in set(values[splits.train].tolist())]
+        if missing:
+            raise GoodfitError(
+                f"no training row of class '{missing[0]}' is left after the split ({len(missing)} such classes): "
+                "it needs more rows, or another split"
+            )
+        code = TargetCode.fit(kind, classes, values[splits.train])
+        return cls(
+            name, kind, target_name, inputs, values, code, splits, find_metric(metric, kind), columns,
+            None if ids is None else ids.reset_index(drop=True), dropped, notes,
+        )  # fmt: skip
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the inputs are columns rather than images."""
+        return isinstance(self.inputs, pd.DataFrame)
+
+    def rows(self, part: PartName) -> np.ndarray:
+        """Return the row numbers of a part."""
+        return self.splits.rows(part)
+
+    def raw(self, part: PartName) -> pd.DataFrame | np.ndarray:
+        """Return the raw inputs of a part."""
+        rows = self.rows(part)
+        return self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
+
+    def truth(self, part: PartName) -> np.ndarray:
+        """Return the target of a part: numbers in their unit, or class indices."""
+        return self.target[self.rows(part)]
+
+    def preparation(self, config: Config) -> Preparation:
+        """Return the preparation that a config asks for, fitted on the training part (once)."""
+        return self._cached(("preparation", *treatment(config, self.is_table)), lambda: self._fit_preparation(config))
+
+    def matrix(self, config: Config, part: PartName) -> np.ndarray:
+        """Return a part as a config's networks see it: float32 [n, n_in] or [n, C, H, W]."""
+
+        def prepare() -> np.ndarray:
+            prepared = self.preparation(config).transform(self.raw(part))  # type: ignore[arg-type]
+            return prepared if isinstance(prepared, np.ndarray) else prepared.matrix
+
+        return self._cached((part, *treatment(config, self.is_table)), prepare)
+
+    def score(self, prediction: np.ndarray, part: PartName) -> float:
+        """Return the metric of predictions [n] (regression) or probabilities [n, C] on a part."""
+        return self.metric.of(self.truth(part), prediction)
+
+    def warnings(self) -> list[DataWarning]:
+        """Look for what should make one doubt a score on these data."""
+        train, held_out = self.rows("train"), np.concatenate([self.rows("validation"), self.rows("test")])
+        found = check_size(len(train))
+        if self.kind != "regression":
+            found += check_balance(self.target[train], self.code.classes)
+        if isinstance(self.inputs, pd.DataFrame):
+            used = self.inputs[[column.name for column in self.columns or [] if column.used]]
+            found += check_duplicates(used, train, held_out)
+            found += check_leaks(used.iloc[train], self.target[train], self.kind != "regression")
+        return found
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over inputs, target and splits; equal data in equal splits agree."""
+
+        def compute() -> str:
+            digest = hashlib.sha256()
+            if isinstance(self.inputs, pd.DataFrame):
+                digest.update("\x1f".join(map(str, self.inputs.columns)).encode())
+                digest.update(pd.util.hash_pandas_object(self.inputs, index=False).to_numpy().tobytes())
+            else:
+                digest.update(np.ascontiguousarray(self.inputs).tobytes())
+            for part in (self.target, self.splits.train, self.splits.validation, self.splits.test):
+                digest.update(np.ascontiguousarray(part).tobytes())
+            return digest.hexdigest()
+
+        return self._cached(("fingerprint",), compute)
+
+    def _fit_preparation(self, config: Config) -> Preparation:
+        train = self.raw("train")
+        if isinstance(train, np.ndarray):
+            return PixelPreparation.fit(train)
+        return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
+
+    def _cached(self, key: tuple[Any, ...], compute: Any) -> Any:
+        if key not in self._prepared:
+            self._prepared[key] = compute()
+        return self._prepared[key]
+
+
+def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
+    """Return the part of a config that decides how the data are prepared."""
+    return (config.numeric, config.bins if config.numeric == "piecewise" else 0) if is_table else ("pixels",)
+
+
+def _listed(names: Any, most: int = 12) -> str:
+    names = [str(name) for name in names]
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
+
+
+def _stack(
+    frame: pd.DataFrame, parts: dict[str, float | pd.DataFrame], target: str, name: str
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Append tables that are a part of their own; return the whole and a mask of each such part's rows."""
+    tables = {part: table for part, table in parts.items() if isinstance(table, pd.DataFrame)}
+    for part, table in tables.items():
+        missing = [str(column) for column in frame.columns if column not in table.columns]
+        if missing:
+            raise GoodfitError(f"the {part} table lacks column '{missing[0]}' of {name}: it needs the same columns and the target '{target}'")
+        if not table[target].notna().any():
+            raise GoodfitError(f"the {part} table has no row with a value in the target '{target}'")
+    whole = pd.concat([frame, *(table[frame.columns] for table in tables.values())], ignore_index=True)
+    owner = np.concatenate([np.full(len(frame), ""), *(np.full(len(table), part) for part, table in tables.items())])
+    return whole.reset_index(drop=True), {part: owner == part for part in tables}
+
+
+def _read_target(
+    column: pd.Series, name: str, kind: TaskKind | Literal["auto"], notes: list[str]
+) -> tuple[np.ndarray, TaskKind, tuple[Label, ...]]:
+    if column.nunique() < 2:
+        raise GoodfitError(f"target '{name}' holds one value only ({column.iloc[0]!r}): there is nothing to learn, choose another target")
+    if kind == "auto":
+        kind, why = infer_kind(column)
+        notes.append(f"read as a {kind} task: {why} (change it with --task)")
+    if kind == "regression":
+        return numeric_target(column, name), kind, ()
+    index, classes = code_classes(column, name, kind)
+    counts = np.bincount(index)
+    if len(classes) > len(index) / 2:
+        raise GoodfitError(f"target '{name}' holds {len(classes)} classes in {len(index)} rows: choose another target, or --task regression if it is a number")
+    if counts.min() < 2:
+        rare = classes[int(counts.argmin())]
+        row = int(np.flatnonzero(index == counts.argmin())[0]) + 1
+        raise GoodfitError(
+            f"class '{rare}' of target '{name}' has one row only (data row {row}): remove it or merge it with another class"
+        )
+    return index, kind, classes
+
+
+def _make_splits(
+    values: np.ndarray, classes: tuple[Label, ...], fixed: dict[str, np.ndarray], shares: dict[str, Any], seed: int,
+    *, groups: np.ndarray | None = None, time: np.ndarray | None = None,
+) -> Splits:  # fmt: skip
+    for part, share in shares.items():
+        if part not in fixed and not 0 <= float(share) < 1:
+            raise GoodfitError(f"the {part} share is {share}: it must lie between 0 and 1")
+    rest = np.flatnonzero(~np.logical_or.reduce([np.zeros(len(values), bool), *fixed.values()]))
+    strata = values if classes else None
+    found = {}
+    for part in ("test", "validation"):
+        if part in fixed:
+            found[part] = np.flatnonzero(fixed[part])
+        else:
+            rest, found[part] = split_rows(rest, float(shares[part]), seed, part, strata=strata, groups=groups, time=time)
+    if len(rest) < 2:
+        raise GoodfitError(f"{len(rest)} rows are left to train on: give more data or hold less of it out")
+    way = "latest rows held out" if time is not None else "whole groups held out" if groups is not None else "random"
+    way += ", stratified by class" if classes and time is None and groups is None else ""
+    given = "".join(f", {part} part given" for part in fixed)
+    return Splits(rest, found["validation"], found["test"], f"{way}, seed {seed}{given}")
+
+
+def _time_axis(column: pd.Series, name: str) -> np.ndarray:
+    """Return times as sortable numbers; numbers stay numbers, else dates are read."""
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        bad = np.isnan(values)
+    else:
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+        bad = dates.isna().to_numpy()
+        values = dates.to_numpy().astype("datetime64[ns]").astype(np.int64).astype(np.float64)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0]) + 1
+        raise GoodfitError(f"time column '{name}' is missing or no date in data row {row} ({int(bad.sum())} such rows): mend them or leave --time out")
+    return values
+

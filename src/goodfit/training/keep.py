@@ -1,0 +1,150 @@
+"""Where a finished training goes: memory, or a run folder that remembers it by what it is.
+
+A training is identified by a digest of its config, the data and the kernel; equal digests give equal results,
+so a run folder never trains the same thing twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from goodfit.config import Config
+from goodfit.errors import GoodfitError
+from goodfit.population import Outcome
+from goodfit.runs import Training
+from goodfit.task import Task
+from goodfit.training.folder import RunFolder
+from goodfit.training.store import Curve
+
+Loaded = tuple[dict[str, Tensor], np.ndarray | None]
+OUTPUT = "validation output"
+"""Name of the outputs beside the weights in a training's file; no module can have a parameter of that name."""
+
+
+class Keeper(Protocol):
+    """Keeps finished trainings of one stage."""
+
+    stage: str
+
+    def find(self, config: Config, kernel: str) -> Training | None:
+        """Return the training if it was done before."""
+        ...
+
+    def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
+        """Keep a training that has just ended."""
+        ...
+
+
+class MemoryKeeper:
+    """Keeps trainings only as long as the `Runs` that holds them."""
+
+    def __init__(self, task: Task, stage: str, keep_weights: bool) -> None:
+        self.stage = stage
+        self._task, self._keep_weights, self._count = task, keep_weights, 0
+
+    def find(self, config: Config, kernel: str) -> Training | None:
+        return None
+
+    def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
+        self._count += 1
+        loaded: Loaded = (outcome.weights, outcome.validation_output)
+        load = partial(_same, loaded) if self._keep_weights else _dropped
+        return _training(self._count, self.stage, config, _record(self._task, config, kernel, outcome), curve, load)
+
+
+class FolderKeeper:
+    """Keeps trainings in a run folder: weights as a file, then the record in one transaction."""
+
+    def __init__(self, task: Task, stage: str, folder: RunFolder, keep_weights: bool) -> None:
+        self.stage = stage
+        self._task, self._folder, self._store, self._keep_weights = task, folder, folder.store, keep_weights
+
+    def find(self, config: Config, kernel: str) -> Training | None:
+        digest = self._digest(config, kernel)
+        stored = self._store.find(digest)
+        if stored is None:
+            return None
+        number, stage, record, curve = stored
+        return _training(number, stage, config, record, curve, self._loader(digest, record))
+
+    def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
+        digest = self._digest(config, kernel)
+        record = _record(self._task, config, kernel, outcome)
+        if self._keep_weights:
+            tensors = dict(outcome.weights)
+            if outcome.validation_output is not None:
+                tensors[OUTPUT] = torch.from_numpy(np.ascontiguousarray(outcome.validation_output))
+            record["weights_sha256"] = self._folder.keep_tensors(digest, tensors)
+        number = self._store.add(digest, self.stage, record, curve)
+        return _training(number, self.stage, config, record, curve, self._loader(digest, record))
+
+    def _digest(self, config: Config, kernel: str) -> str:
+        what = [config.settings(), self._task.fingerprint(), self._task.metric.name, kernel, self._keep_weights]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+    def _loader(self, digest: str, record: dict[str, Any]) -> Callable[[], Loaded]:
+        if "weights_sha256" not in record:
+            return _dropped
+        return partial(_load, self._folder, digest, record["weights_sha256"])
+
+
+def _same(loaded: Loaded) -> Loaded:
+    return loaded
+
+
+def _load(folder: RunFolder, digest: str, checksum: str) -> Loaded:
+    tensors = folder.tensors(digest, checksum)
+    output = tensors.pop(OUTPUT, None)
+    return tensors, None if output is None else output.numpy()
+
+
+def _dropped() -> Loaded:
+    raise GoodfitError("the weights of this training were not kept: train with keep_weights=True")
+
+
+def _record(task: Task, config: Config, kernel: str, outcome: Outcome) -> dict[str, Any]:
+    """Return what is kept of a training beside curve and weights, as JSON values; null where a number is not finite."""
+    metric = None
+    if outcome.validation_output is not None and np.isfinite(outcome.validation_output).all():
+        metric = task.score(task.code.decode(outcome.validation_output), "validation")
+    return {
+        "config": config.settings(),
+        "kernel": kernel,
+        "reason": outcome.reason,
+        "best_epoch": outcome.best_epoch,
+        "epochs": outcome.epochs,
+        "steps": outcome.steps,
+        "validation_loss": outcome.validation_loss if np.isfinite(outcome.validation_loss or 0.0) else None,
+        "validation_metric": metric,
+        "seconds": outcome.seconds,
+    }
+
+
+def _training(
+    number: int, stage: str, config: Config, record: dict[str, Any], curve: Curve, load: Callable[[], Loaded]
+) -> Training:
+    missing = float("nan")
+    return Training(
+        id=f"t{number:04d}",
+        stage=stage,
+        config=config,
+        reason=record["reason"],
+        best_epoch=record["best_epoch"],
+        epochs=record["epochs"],
+        steps=record["steps"],
+        validation_loss=missing if record["validation_loss"] is None else record["validation_loss"],
+        validation_metric=missing if record["validation_metric"] is None else record["validation_metric"],
+        seconds=record["seconds"],
+        kernel=record["kernel"],
+        curve=pd.DataFrame(curve, columns=["epoch", "step", "train_loss", "validation_loss"]).astype(
+            {"train_loss": float, "validation_loss": float}
+        ),
+        load=load,
+    )

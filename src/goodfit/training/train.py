@@ -1,0 +1,147 @@
+"""`train`: the one verb. It trains any number of configs on a task, each once, those of a shape together."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from goodfit.config import Config
+from goodfit.errors import GoodfitError
+from goodfit.losses import find_loss
+from goodfit.nn.models import check_names
+from goodfit.optim.optimisers import find_optimiser
+from goodfit.optim.schedules import rate_table
+from goodfit.population import KERNELS, EpochRecord, Part, Problem, train_population
+from goodfit.runs import Runs, Training
+from goodfit.task import PartName, Task
+from goodfit.training.folder import RunFolder
+from goodfit.training.keep import FolderKeeper, Keeper, MemoryKeeper
+from goodfit.training.planner import Population, choose_kernel, group, plan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What `on_progress` hears after every epoch of a population."""
+
+    stage: str
+    finished: int
+    total: int
+    epoch: int
+    epochs: int
+
+
+def train(
+    configs: Config | Iterable[Config],
+    task: Task,
+    *,
+    folder: RunFolder | Path | str | None = None,
+    stage: str = "train",
+    kernel: str = "auto",
+    device: str = "auto",
+    time_limit: float | None = None,
+    keep_weights: bool = True,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Runs:
+    """Train configs on a task and return a `Runs` in their order.
+
+    Args:
+        folder: run folder that keeps every finished training; one that it holds already is not trained again,
+            so an interrupted call repeated gives the same result. None keeps everything in memory.
+        stage: name under which the trainings are filed.
+        kernel: `auto`, `dense` or `sequential` (see `goodfit.training.planner`).
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        time_limit: seconds; trainings still running then end at once with their best weights.
+        keep_weights: False drops weights and outputs (a rate search needs only curves).
+
+    Raises:
+        GoodfitError: a setting that does not exist or does not fit the task.
+    """
+    configs = [configs] if isinstance(configs, Config) else list(configs)
+    _check(configs, task)
+    if isinstance(folder, Path | str):
+        folder = RunFolder.open(folder) if Path(folder).exists() else RunFolder.create(Path(folder))
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    target_device = choose_device(device)
+    keeper: Keeper = FolderKeeper(task, stage, folder, keep_weights) if folder else MemoryKeeper(task, stage, keep_weights)
+    done: dict[int, Training] = {}
+    for position, config in enumerate(configs):
+        found = keeper.find(config, choose_kernel(config, kernel)[0])
+        if found:
+            done[position] = found
+    waiting = [position for position in range(len(configs)) if position not in done]
+    for members in group([configs[position] for position in waiting], task.is_table):
+        positions = [waiting[member] for member in members]
+        problem = make_problem(task, configs[positions[0]], target_device)
+        for population in plan(configs, positions, problem, kernel):
+            _run(population, configs, problem, keeper, done, deadline, on_progress)
+    return Runs(task, [done[position] for position in range(len(configs))])
+
+
+def explain(configs: Sequence[Config], task: Task, kernel: str = "auto") -> list[tuple[Population, Config]]:
+    """Return what `train` would put together, each population with its first config, without training."""
+    _check(configs, task)
+    populations = []
+    for positions in group(configs, task.is_table):
+        problem = make_problem(task, configs[positions[0]], torch.device("cpu"))
+        populations += plan(configs, positions, problem, kernel)
+    return [(population, configs[population.positions[0]]) for population in populations]
+
+
+def make_problem(task: Task, config: Config, device: torch.device) -> Problem:
+    """Return the tensors that a config trains on."""
+
+    def part(name: PartName) -> Part:
+        y = task.code.encode(task.truth(name))
+        return Part(torch.from_numpy(task.matrix(config, name)), torch.from_numpy(y)).to(device)
+
+    validation = part("validation") if len(task.rows("validation")) else None
+    return Problem(part("train"), validation, task.code.outputs, find_loss(config.loss, task.kind))
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` takes a GPU where there is one."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device("cuda" if there["cuda"] else "cpu")
+    if name not in there:
+        raise GoodfitError(f"device '{name}' is unknown: choose auto, cpu, cuda or mps")
+    if not there[name]:
+        raise GoodfitError(f"device '{name}' is not there on this machine: choose --device cpu or auto")
+    return torch.device(name)
+
+
+def _check(configs: Sequence[Config], task: Task) -> None:
+    """Refuse what cannot train before anything has been trained."""
+    if not configs:
+        raise GoodfitError("no configs to train: vary() over an empty list gives none")
+    for config in configs:
+        check_names(config)
+        find_loss(config.loss, task.kind)
+        find_optimiser(config.optimiser)
+        rate_table(config, 1)
+
+
+def _run(
+    population: Population, configs: Sequence[Config], problem: Problem, keeper: Keeper, done: dict[int, Training],
+    deadline: float | None, on_progress: Callable[[Progress], None] | None,
+) -> None:  # fmt: skip
+    """Train one population; put every training into `done` as it ends, so that an interrupt loses none of them."""
+    members = [configs[position] for position in population.positions]
+    curves: list[list[tuple[int, int, float | None, float | None]]] = [[] for _ in members]
+    heard = -1
+    for event in train_population(members, problem, KERNELS[population.kernel], deadline):
+        if isinstance(event, EpochRecord):
+            curves[event.member].append((event.epoch, event.step, _finite(event.train_loss), _finite(event.validation_loss)))
+            if on_progress and event.epoch > heard:
+                heard = event.epoch
+                on_progress(Progress(keeper.stage, len(done), len(configs), event.epoch, members[0].epochs))
+        else:
+            position = population.positions[event.member]
+            done[position] = keeper.keep(configs[position], population.kernel, event, curves[event.member])
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
