@@ -66,7 +66,12 @@ def _constant(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.nd
 
     if task.kind == "regression":
         return "the mean of the training target", inputs, DummyRegressor(), _ALL
-    return "the most frequent class, with the training shares as probabilities", inputs, DummyClassifier(strategy="prior"), _ALL
+    return (
+        "the most frequent class, with the training shares as probabilities",
+        inputs,
+        DummyClassifier(strategy="prior"),
+        _ALL,
+    )
 
 
 def _linear(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.ndarray]:
@@ -90,11 +95,18 @@ def _boosting(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.nd
     if task.is_table:
         prepared = OrdinalPreparation.fit(task.raw("train"), task.columns or [])
         model = kind(random_state=seed, categorical_features=prepared.categorical)
-        return "scikit-learn's histogram gradient boosting, default settings", lambda part: prepared.transform(task.raw(part)), model, _ALL
+        return (
+            "scikit-learn's histogram gradient boosting, default settings",
+            lambda part: prepared.transform(task.raw(part)),
+            model,
+            _ALL,
+        )
     flat: Inputs = lambda part: task.matrix(Config(), part).reshape(len(task.rows(part)), -1)  # noqa: E731
     train = flat("train")
     reduction = PCA(min(IMAGE_COMPONENTS, *train.shape), random_state=seed, svd_solver="randomized").fit(train)
-    about = f"scikit-learn's histogram gradient boosting on {reduction.n_components_} principal components of the pixels"
+    about = (
+        f"scikit-learn's histogram gradient boosting on {reduction.n_components_} principal components of the pixels"
+    )
     return about, lambda part: reduction.transform(flat(part)), kind(random_state=seed, max_iter=60), _ALL
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from goodfit.errors import GoodfitError, did_you_mean
 
@@ -118,7 +126,11 @@ class Config(BaseModel):
     def write(self, path: Path | str) -> None:
         """Write as YAML, or JSON where the name ends in `.json`."""
         path = Path(path)
-        text = json.dumps(self.settings(), indent=2) if path.suffix == ".json" else yaml.safe_dump(self.settings(), sort_keys=False)
+        text = (
+            json.dumps(self.settings(), indent=2)
+            if path.suffix == ".json"
+            else yaml.safe_dump(self.settings(), sort_keys=False)
+        )
         path.write_text(text, encoding="utf-8")
 
     @classmethod
@@ -151,7 +163,10 @@ def vary(config: Config | Iterable[Config], **axes: Iterable[Any]) -> list[Confi
     `vary(config, lr=[1e-3, 1e-2], seed=range(4))` gives eight configs. A single value counts as one point.
     """
     configs = [config] if isinstance(config, Config) else list(config)
-    points = [[values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values) for values in axes.values()]
+    points = [
+        [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+        for values in axes.values()
+    ]
     return [
         base.replace(**dict(zip(axes, point, strict=True))) for base in configs for point in itertools.product(*points)
     ]

@@ -26,7 +26,10 @@ def choose_ensemble(runs: Runs, most: int, rank: str = "validation_loss") -> Ens
     """
     task = runs.task
     candidates = [(t, t.load()[1]) for t in runs if t.usable]
-    ranked = sorted(((t, out) for t, out in candidates if out is not None and np.isfinite(out).all()), key=lambda c: _rank(runs, c[0], rank))
+    ranked = sorted(
+        ((t, out) for t, out in candidates if out is not None and np.isfinite(out).all()),
+        key=lambda c: _rank(runs, c[0], rank),
+    )
     if not ranked:
         raise GoodfitError("no training ended with finite outputs: lower the learning rate or look at the data")
     total, metrics, losses = 0.0, [], []

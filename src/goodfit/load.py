@@ -37,7 +37,9 @@ def load(
         load_builtin(name)  # neither file nor built-in: its error lists the names
     options["name"] = path.name.removesuffix(".gz").rsplit(".", 1)[0] or "data"
     if path.is_dir() or path.suffix.lower() == ".npz":
-        given = {"id": id, "group": group, "time": time} | {n: v for n, v in (("test", test), ("val", validation)) if not _is_share(v)}
+        given = {"id": id, "group": group, "time": time} | {
+            n: v for n, v in (("test", test), ("val", validation)) if not _is_share(v)
+        }
         for option, value in given.items():
             if value is not None:
                 raise GoodfitError(f"--{option} {value} is for tables: images are split at random, stratified by class")
@@ -50,7 +52,9 @@ def load(
         )  # fmt: skip
     table = read_table(path)
     if target is None:
-        raise GoodfitError(f"which column of {path.name} is to be predicted? Give --target; the columns are {', '.join(map(str, table.frame.columns[:12]))}")
+        raise GoodfitError(
+            f"which column of {path.name} is to be predicted? Give --target; the columns are {', '.join(map(str, table.frame.columns[:12]))}"
+        )
     return Task.from_frame(
         table.frame, target, id=id, group=group, time=time, test=_part(test), validation=_part(validation),
         notes=table.notes, **options,

@@ -64,7 +64,12 @@ METRICS: dict[str, Metric] = {
         Metric("mae", _R, False, lambda y, p: float(skm.mean_absolute_error(y, p))),
         Metric("r2", _R, True, lambda y, p: float(skm.r2_score(y, p))),
         Metric("accuracy", CLASSIFICATION, True, _labels(skm.accuracy_score)),
-        Metric("balanced-accuracy", CLASSIFICATION, True, _labels(skm.recall_score, average="macro", zero_division=0)),
+        Metric(
+            "balanced-accuracy",
+            CLASSIFICATION,
+            True,
+            _labels(skm.recall_score, average="macro", zero_division=0),
+        ),
         Metric("f1-macro", CLASSIFICATION, True, _labels(skm.f1_score, average="macro", zero_division=0)),
         Metric("log-loss", CLASSIFICATION, False, _log_loss),
         Metric("roc-auc", ("binary",), True, _auc),
@@ -81,7 +86,6 @@ def find_metric(name: str | None, kind: TaskKind) -> Metric:
     usable = [metric.name for metric in METRICS.values() if kind in metric.kinds]
     if name not in usable:
         raise GoodfitError(
-            f"metric '{name}' does not fit a {kind} task{did_you_mean(name, usable)}: "
-            f"choose one of {', '.join(usable)}"
+            f"metric '{name}' does not fit a {kind} task{did_you_mean(name, usable)}: choose one of {', '.join(usable)}"
         )
     return METRICS[name]

@@ -75,7 +75,18 @@ class Runs:
 
     def frame(self) -> pd.DataFrame:
         """Return a row per training: its outcome, then every setting."""
-        outcome = ("id", "stage", "reason", "best_epoch", "epochs", "steps", "validation_loss", "validation_metric", "seconds", "kernel")
+        outcome = (
+            "id",
+            "stage",
+            "reason",
+            "best_epoch",
+            "epochs",
+            "steps",
+            "validation_loss",
+            "validation_metric",
+            "seconds",
+            "kernel",
+        )
         rows = [{name: getattr(t, name) for name in outcome} | t.config.settings() for t in self.trainings]
         return pd.DataFrame(rows)
 
@@ -92,7 +103,9 @@ class Runs:
         names = [by] if isinstance(by, str) else list(by)
         for name in names:
             if name not in Config.model_fields:
-                raise GoodfitError(f"unknown setting '{name}'{did_you_mean(name, Config.model_fields)}: group by settings of Config")
+                raise GoodfitError(
+                    f"unknown setting '{name}'{did_you_mean(name, Config.model_fields)}: group by settings of Config"
+                )
         groups: dict[tuple[object, ...], list[Training]] = {}
         for training in self.trainings:
             groups.setdefault(tuple(getattr(training.config, name) for name in names), []).append(training)
@@ -103,7 +116,9 @@ class Runs:
         seen = [t.config.settings() for t in self.trainings]
         return [n for n in Config.model_fields if n != "seed" and len({json.dumps(s.get(n)) for s in seen}) > 1]
 
-    def compare(self, by: str | Sequence[str] | None = None, *, value: str = "validation_metric", level: float = 0.95) -> pd.DataFrame:
+    def compare(
+        self, by: str | Sequence[str] | None = None, *, value: str = "validation_metric", level: float = 0.95
+    ) -> pd.DataFrame:
         """Return a row per variant: n, mean and interval over seeds, and the difference to the best variant.
 
         The interval of a mean is Student's t over the trainings of the variant. The difference is paired over
@@ -120,7 +135,10 @@ class Runs:
         for values, members in self.group(names).items():
             by_seed = {t.config.seed: getattr(t, value) for t in members if t.reason != "diverged"}
             mean, low, high = t_interval(list(by_seed.values()), level)
-            row = dict(zip(names, values, strict=True)) | {"n": len(by_seed), "diverged": len(members) - len(by_seed)}
+            row = dict(zip(names, values, strict=True)) | {
+                "n": len(by_seed),
+                "diverged": len(members) - len(by_seed),
+            }
             rows.append(row | {"mean": mean, "low": low, "high": high, "_seeds": by_seed})
         rows.sort(key=lambda row: (np.isnan(row["mean"]), row["mean"] if smaller else -row["mean"]))
         for row in rows:
@@ -138,7 +156,12 @@ class Runs:
         usable = [t for t in self.trainings if t.usable]
         if not usable:
             raise GoodfitError("every training diverged: lower the learning rate")
-        order = sorted(usable, key=lambda t: (loss(t.validation_metric), t.validation_loss) if np.isfinite(t.validation_metric) else (0.0, 0.0))
+        order = sorted(
+            usable,
+            key=lambda t: (
+                (loss(t.validation_metric), t.validation_loss) if np.isfinite(t.validation_metric) else (0.0, 0.0)
+            ),
+        )
         return Runs(self.task, order[:count])
 
     def model(self) -> Model:
@@ -178,4 +201,3 @@ def conformal_half_width(errors: np.ndarray, coverage: float) -> float | None:
     """Return the split-conformal quantile of absolute errors [n] (Lei et al. 2018); None where n is too small."""
     rank = int(np.ceil((len(errors) + 1) * coverage))
     return None if rank > len(errors) else float(np.sort(errors)[rank - 1])
-

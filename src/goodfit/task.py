@@ -117,7 +117,9 @@ class Task:
                 f"images have shape {images.shape} and there are {len(labels)} labels: images must be [n, C, H, W], one label each"
             )
         if len(images) < FEWEST_ROWS:
-            raise GoodfitError(f"{name} has {len(images)} images: at least {FEWEST_ROWS} are needed to train, validate and test")
+            raise GoodfitError(
+                f"{name} has {len(images)} images: at least {FEWEST_ROWS} are needed to train, validate and test"
+            )
         notes = list(notes)
         values, kind, classes = _read_target(pd.Series(np.asarray(labels)), target, kind, notes)
         fixed = {} if test_rows is None else {"test": np.isin(np.arange(len(images)), test_rows)}
@@ -133,7 +135,9 @@ class Task:
         """Make a task of numbers x [n, features] (every feature is used as a number) or images x [n, C, H, W]."""
         x, y = np.asarray(x), np.asarray(y)
         if x.ndim == 4:
-            return cls.from_images(x, y, name=name, kind=kind, metric=metric, test=test, validation=validation, seed=seed)
+            return cls.from_images(
+                x, y, name=name, kind=kind, metric=metric, test=test, validation=validation, seed=seed
+            )
         if x.ndim != 2 or len(x) != len(y):
             raise GoodfitError(f"x has shape {x.shape} and y {y.shape}: x must be [n, features] or [n, C, H, W], y [n]")
         names = list(feature_names) if feature_names is not None else [f"x{i}" for i in range(x.shape[1])]
@@ -256,7 +260,9 @@ def _stack(
     for part, table in tables.items():
         missing = [str(column) for column in frame.columns if column not in table.columns]
         if missing:
-            raise GoodfitError(f"the {part} table lacks column '{missing[0]}' of {name}: it needs the same columns and the target '{target}'")
+            raise GoodfitError(
+                f"the {part} table lacks column '{missing[0]}' of {name}: it needs the same columns and the target '{target}'"
+            )
         if not table[target].notna().any():
             raise GoodfitError(f"the {part} table has no row with a value in the target '{target}'")
     whole = pd.concat([frame, *(table[frame.columns] for table in tables.values())], ignore_index=True)
@@ -268,7 +274,9 @@ def _read_target(
     column: pd.Series, name: str, kind: TaskKind | Literal["auto"], notes: list[str]
 ) -> tuple[np.ndarray, TaskKind, tuple[Label, ...]]:
     if column.nunique() < 2:
-        raise GoodfitError(f"target '{name}' holds one value only ({column.iloc[0]!r}): there is nothing to learn, choose another target")
+        raise GoodfitError(
+            f"target '{name}' holds one value only ({column.iloc[0]!r}): there is nothing to learn, choose another target"
+        )
     if kind == "auto":
         kind, why = infer_kind(column)
         notes.append(f"read as a {kind} task: {why} (change it with --task)")
@@ -277,7 +285,9 @@ def _read_target(
     index, classes = code_classes(column, name, kind)
     counts = np.bincount(index)
     if len(classes) > len(index) / 2:
-        raise GoodfitError(f"target '{name}' holds {len(classes)} classes in {len(index)} rows: choose another target, or --task regression if it is a number")
+        raise GoodfitError(
+            f"target '{name}' holds {len(classes)} classes in {len(index)} rows: choose another target, or --task regression if it is a number"
+        )
     if counts.min() < 2:
         rare = classes[int(counts.argmin())]
         row = int(np.flatnonzero(index == counts.argmin())[0]) + 1
@@ -301,7 +311,9 @@ def _make_splits(
         if part in fixed:
             found[part] = np.flatnonzero(fixed[part])
         else:
-            rest, found[part] = split_rows(rest, float(shares[part]), seed, part, strata=strata, groups=groups, time=time)
+            rest, found[part] = split_rows(
+                rest, float(shares[part]), seed, part, strata=strata, groups=groups, time=time
+            )
     if len(rest) < 2:
         raise GoodfitError(f"{len(rest)} rows are left to train on: give more data or hold less of it out")
     way = "latest rows held out" if time is not None else "whole groups held out" if groups is not None else "random"
@@ -321,6 +333,7 @@ def _time_axis(column: pd.Series, name: str) -> np.ndarray:
         values = dates.to_numpy().astype("datetime64[ns]").astype(np.int64).astype(np.float64)
     if bad.any():
         row = int(np.flatnonzero(bad)[0]) + 1
-        raise GoodfitError(f"time column '{name}' is missing or no date in data row {row} ({int(bad.sum())} such rows): mend them or leave --time out")
+        raise GoodfitError(
+            f"time column '{name}' is missing or no date in data row {row} ({int(bad.sum())} such rows): mend them or leave --time out"
+        )
     return values
-

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from goodfit.recipe import Listener
 from goodfit.training import Progress
@@ -65,7 +66,9 @@ def _lines() -> Listener:
     def progress(heard: Progress) -> None:
         if time.monotonic() - last[0] >= SECONDS_BETWEEN_LINES:
             last[0] = time.monotonic()
-            say(f"  {heard.stage}: {_share(heard):.0%}, {heard.finished} of {heard.total} networks done, epoch {heard.epoch} of {heard.epochs}")
+            say(
+                f"  {heard.stage}: {_share(heard):.0%}, {heard.finished} of {heard.total} networks done, epoch {heard.epoch} of {heard.epochs}"
+            )
 
     return Listener(stage, progress)
 

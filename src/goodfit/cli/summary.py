@@ -19,9 +19,14 @@ def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence
     """Say how the data were read and what will be trained."""
     console = Console(highlight=False, soft_wrap=True)
     parts = ", ".join(f"{part} {len(task.rows(part))}" for part in ("train", "validation", "test"))
-    console.print(f"{task.name}: {task.kind}, target '{task.target_name}', metric {task.metric.name}; rows: {parts} ({task.splits.how})")
+    console.print(
+        f"{task.name}: {task.kind}, target '{task.target_name}', metric {task.metric.name}; rows: {parts} ({task.splits.how})"
+    )
     for column in task.columns or []:
-        console.print(f"  {column.name}: {column.kind}" + ("" if column.used else f", left out: {column.reason}"), markup=False)
+        console.print(
+            f"  {column.name}: {column.kind}" + ("" if column.used else f", left out: {column.reason}"),
+            markup=False,
+        )
     for note in task.notes:
         console.print(f"  note: {note}", markup=False)
     budget = recipe.budget
@@ -34,7 +39,10 @@ def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence
         f"an ensemble of up to {budget.members}; one look at the test part"
     )
     for population, first in populations:
-        console.print(f"networks of {first.model} {first.hidden}: kernel {population.kernel}, {population.reason}", markup=False)
+        console.print(
+            f"networks of {first.model} {first.hidden}: kernel {population.kernel}, {population.reason}",
+            markup=False,
+        )
 
 
 def print_summary(report: dict[str, Any], folder: Path) -> None:
@@ -54,7 +62,10 @@ def print_summary(report: dict[str, Any], folder: Path) -> None:
     console.print(table)
     for warning in report["task"]["warnings"]:
         console.print(f"warning: {warning['text']}", markup=False)
-    console.print(f"report   {folder / 'report.html'}\npredict  goodfit predict {folder} new.csv --out pred.csv", markup=False)
+    console.print(
+        f"report   {folder / 'report.html'}\npredict  goodfit predict {folder} new.csv --out pred.csv",
+        markup=False,
+    )
 
 
 def _row(table: Table, name: str, value: float, interval: Sequence[float]) -> None:

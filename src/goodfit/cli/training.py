@@ -58,7 +58,9 @@ class Request(BaseModel):
 
     def task(self) -> Task:
         """Load the data."""
-        options = self.model_dump(include={"target", "kind", "metric", "id", "group", "time", "test", "validation", "seed"})
+        options = self.model_dump(
+            include={"target", "kind", "metric", "id", "group", "time", "test", "validation", "seed"}
+        )
         return load(self.data, **options)
 
     def recipe(self) -> Recipe:
@@ -67,7 +69,10 @@ class Request(BaseModel):
 
 
 def train_command(
-    data: Annotated[str, typer.Argument(help="Table (CSV, TSV, Parquet), .npz, folder of class folders, or a name from 'goodfit data'.")],
+    data: Annotated[
+        str,
+        typer.Argument(help="Table (CSV, TSV, Parquet), .npz, folder of class folders, or a name from 'goodfit data'."),
+    ],
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     task: Annotated[TaskOption, typer.Option(help="Kind of task.")] = TaskOption.auto,
     metric: Annotated[str | None, typer.Option(help="What to be judged by: rmse, accuracy, roc-auc, ...")] = None,
@@ -86,7 +91,10 @@ def train_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say how the data were read and the networks grouped.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Also say how the data were read and the networks grouped."),
+    ] = False,
 ) -> None:
     """Train on a table or images, judge the result, and write model, predictions and report."""
     settings = (read_settings(config) if config else {}) | dict(map(_setting, set_ or []))
@@ -127,7 +135,9 @@ def resume_command(
         raise GoodfitError(f"{run}/{REQUEST} was not written by this goodfit: train again in a new folder") from None
     task = request.task()
     if task.fingerprint() != request.fingerprint:
-        raise GoodfitError(f"{request.data} has changed since {run} began: put the old data back, or train again in a new folder")
+        raise GoodfitError(
+            f"{request.data} has changed since {run} began: put the old data back, or train again in a new folder"
+        )
     _work(task, request.recipe(), folder, request.command, as_json, quiet)
 
 
@@ -140,7 +150,9 @@ def _work(task: Task, recipe: Recipe, folder: RunFolder, command: str, as_json: 
         write_report(report, folder.path / "report.html")
     except KeyboardInterrupt:
         kept = len(folder.store.trainings())
-        say(f"\ninterrupted; {kept} finished trainings are kept. Continue with: goodfit resume {shlex.quote(str(folder.path))}")
+        say(
+            f"\ninterrupted; {kept} finished trainings are kept. Continue with: goodfit resume {shlex.quote(str(folder.path))}"
+        )
         raise
     finally:
         folder.release()
@@ -183,7 +195,10 @@ def _command(request: Request) -> str:
         value = getattr(request, name)
         if name in ("data", "settings", "command", "fingerprint", "seed") or value == info.default:
             continue
-        words += [names.get(name, f"--{name.replace('_', '-')}"), f"{value:g}" if isinstance(value, float) else str(value)]
+        words += [
+            names.get(name, f"--{name.replace('_', '-')}"),
+            f"{value:g}" if isinstance(value, float) else str(value),
+        ]
     for name, value in request.settings.items():
         words += ["--set", f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"]
     return shlex.join([*words, "--seed", str(request.seed)])

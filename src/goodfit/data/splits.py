@@ -48,12 +48,16 @@ def split_rows(
         return rows[~late], rows[late]
     if groups is not None:
         if len(np.unique(groups[rows])) < 2:
-            raise GoodfitError("the group column holds fewer than 3 groups: each of train, validation and test needs its own")
+            raise GoodfitError(
+                "the group column holds fewer than 3 groups: each of train, validation and test needs its own"
+            )
         splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=random)
         kept, held = next(splitter.split(rows, groups=groups[rows]))
         return rows[np.sort(kept)], rows[np.sort(held)]
     chosen = strata[rows] if strata is not None else None
-    if chosen is not None and (np.bincount(chosen)[np.unique(chosen)].min() < 2 or share * len(rows) < len(np.unique(chosen))):
+    if chosen is not None and (
+        np.bincount(chosen)[np.unique(chosen)].min() < 2 or share * len(rows) < len(np.unique(chosen))
+    ):
         chosen = None  # too few rows of a class to have it in both parts
     kept, held = train_test_split(rows, test_size=share, random_state=random, stratify=chosen)
     return np.sort(kept), np.sort(held)

@@ -35,7 +35,11 @@ class TargetCode(BaseModel):
             return cls(kind=kind, classes=classes)
         mean, scale = float(training.mean()), float(training.std())
         # a training part without spread (possible in cross-validation) is centred only
-        return cls(kind=kind, mean=mean, scale=scale if np.isfinite(scale) and scale > 1e-12 * max(abs(mean), 1e-300) else 1.0)
+        return cls(
+            kind=kind,
+            mean=mean,
+            scale=scale if np.isfinite(scale) and scale > 1e-12 * max(abs(mean), 1e-300) else 1.0,
+        )
 
     @property
     def outputs(self) -> int:
@@ -84,7 +88,9 @@ def code_classes(target: pd.Series, name: str, kind: TaskKind) -> tuple[np.ndarr
         found, index = np.unique(values.astype(str), return_inverse=True)
     classes = tuple(value.item() if isinstance(value, np.generic) else value for value in found)
     if kind == "binary" and len(classes) != 2:
-        raise GoodfitError(f"target '{name}' holds {len(classes)} classes: a binary task needs 2, use --task multiclass")
+        raise GoodfitError(
+            f"target '{name}' holds {len(classes)} classes: a binary task needs 2, use --task multiclass"
+        )
     return index.astype(np.int64), classes
 
 

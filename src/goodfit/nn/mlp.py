@@ -1,5 +1,6 @@
 """The multi-layer perceptron, for one network, as in a textbook."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -25,7 +26,11 @@ class KeyedDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.rate == 0:
             return x
-        keep = keep_mask(torch.tensor([self.key], device=x.device), torch.tensor([self.rate], device=x.device), tuple(x.shape))
+        keep = keep_mask(
+            torch.tensor([self.key], device=x.device),
+            torch.tensor([self.rate], device=x.device),
+            tuple(x.shape),
+        )
         return x * keep[0] / (1 - self.rate)
 
 
@@ -37,11 +42,16 @@ class MLP(nn.Module):
     """
 
     def __init__(
-        self, input_shape: Sequence[int], hidden: Sequence[int], outputs: int, activation: Activation, dropout: float
+        self,
+        input_shape: Sequence[int],
+        hidden: Sequence[int],
+        outputs: int,
+        activation: Activation,
+        dropout: float,
     ) -> None:
         super().__init__()
         sizes = [math.prod(input_shape), *hidden, outputs]
-        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in itertools.pairwise(sizes))
         self.dropouts = nn.ModuleList(KeyedDropout(dropout) for _ in hidden)
         self.activation = activation
 

@@ -22,7 +22,9 @@ MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _
 
 def check_names(config: Config) -> None:
     """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
-    registries = {"activation": ACTIVATIONS, "init": INITIALISERS} | ({"model": MODELS} if isinstance(config.model, str) else {})
+    registries = {"activation": ACTIVATIONS, "init": INITIALISERS} | (
+        {"model": MODELS} if isinstance(config.model, str) else {}
+    )
     for setting, registry in registries.items():
         name = getattr(config, setting)
         if name not in registry:
@@ -50,10 +52,16 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
         else:
             module = config.model()
             if not isinstance(module, nn.Module):
-                raise GoodfitError(f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module")
+                raise GoodfitError(
+                    f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module"
+                )
     # a user's own module keeps the weights its constructor drew, unless an initialiser is asked for
     if isinstance(config.model, str) or config.init != "default":
-        initialise(module, INITIALISERS[config.init], lambda layer: torch_generator(config.seed, "initial weights", layer))
+        initialise(
+            module,
+            INITIALISERS[config.init],
+            lambda layer: torch_generator(config.seed, "initial weights", layer),
+        )
     return module
 
 

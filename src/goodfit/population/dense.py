@@ -85,7 +85,9 @@ class DenseKernel:
             name: np.array([getattr(config, name) for config in padded], dtype=np.float64)
             for name in ("weight_decay", "momentum", "beta1", "beta2", "eps")
         }
-        self._dropout = torch.tensor([config.dropout for config in padded], dtype=torch.float64, device=self._problem.device)
+        self._dropout = torch.tensor(
+            [config.dropout for config in padded], dtype=torch.float64, device=self._problem.device
+        )
         self._seeds = [config.seed for config in padded]
 
     def _forward(self, x: Tensor, step: int | None) -> Tensor:

@@ -121,7 +121,9 @@ def train_population(
         epoch += 1
         until = int(min(step + steps_per_epoch, limit))
         seeds = [member.config.seed for member in members]
-        train_losses, step = _one_epoch(kernel, problem, seeds, epoch, step, until, rates, configs[0].batch_size, deadline)
+        train_losses, step = _one_epoch(
+            kernel, problem, seeds, epoch, step, until, rates, configs[0].batch_size, deadline
+        )
         late = step < until or _is_past(deadline)
 
 

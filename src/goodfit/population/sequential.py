@@ -62,5 +62,7 @@ class SequentialKernel:
         if output.shape == (rows,) and self._problem.outputs == 1:
             return output.unsqueeze(-1)
         if tuple(output.shape) != wanted:
-            raise GoodfitError(f"the model returns shape {tuple(output.shape)}: this task needs [rows, outputs] = {wanted}")
+            raise GoodfitError(
+                f"the model returns shape {tuple(output.shape)}: this task needs [rows, outputs] = {wanted}"
+            )
         return output

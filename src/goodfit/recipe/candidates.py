@@ -57,7 +57,10 @@ def describe_candidates(runs: Runs, members: Runs) -> dict[str, Any]:
 
 
 def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
-    ended = {reason: sum(t.reason == reason for t in runs) for reason in ("finished", "early stopped", "diverged", "out of time")}
+    ended = {
+        reason: sum(t.reason == reason for t in runs)
+        for reason in ("finished", "early stopped", "diverged", "out of time")
+    }
     how = ", ".join(f"{count} {reason}" for reason, count in ended.items() if count)
     text = f"{len(runs)} networks of {len(groups)} settings were trained together: {how}."
     scored = [g for g in groups if g["loss_mean"] is not None]

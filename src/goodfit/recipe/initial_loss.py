@@ -25,10 +25,19 @@ def judge_initial_loss(task: Task, runs: Runs) -> dict[str, Any]:
     mean, low, high = t_interval(observed)
     if runs[0].config.loss not in EXPECTED_LOSSES:
         text = f"The loss '{runs[0].config.loss}' has no expected value at the start; the networks begin at {mean:.3g}."
-        return {"expected": None, "observed": mean, "interval": [low, high], "per_seed": observed, "ok": True, "text": text}
+        return {
+            "expected": None,
+            "observed": mean,
+            "interval": [low, high],
+            "per_seed": observed,
+            "ok": True,
+            "text": text,
+        }
     classes = len(task.code.classes)
     expected = math.log(classes) if classes else 1.0
-    source = f"log {classes}, a uniform guess over the classes" if classes else "1, the variance of the standardised target"
+    source = (
+        f"log {classes}, a uniform guess over the classes" if classes else "1, the variance of the standardised target"
+    )
     ok = abs(mean - expected) <= TOLERANCE * expected
     text = f"Before training the loss is {mean:.3f} over {len(observed)} seeds; expected is {expected:.3f} ({source})."
     if ok:
@@ -37,4 +46,11 @@ def judge_initial_loss(task: Task, runs: Runs) -> dict[str, Any]:
         text += " It is too high: the untrained outputs are too large, so the inputs or the initial weights are badly scaled."
     else:
         text += " It is too low: an untrained network cannot know that much, so look for a leak of the target."
-    return {"expected": expected, "observed": mean, "interval": [low, high], "per_seed": observed, "ok": ok, "text": text}
+    return {
+        "expected": expected,
+        "observed": mean,
+        "interval": [low, high],
+        "per_seed": observed,
+        "ok": ok,
+        "text": text,
+    }

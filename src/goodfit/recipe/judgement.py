@@ -60,7 +60,9 @@ def further_metrics(task: Task, truth: np.ndarray, prediction: np.ndarray) -> di
     return {metric.name: metric.of(truth, prediction) for metric in others}
 
 
-def regression_picture(truth: np.ndarray, prediction: np.ndarray, half_width: float | None, coverage: float, seed: int) -> dict[str, Any]:
+def regression_picture(
+    truth: np.ndarray, prediction: np.ndarray, half_width: float | None, coverage: float, seed: int
+) -> dict[str, Any]:
     """Return points true/predicted (a sample where there are many) and how often the interval holds the truth."""
     rows = np.sort(numpy_generator(seed, "shown points").permutation(len(truth))[:SHOWN_POINTS])
     picture: dict[str, Any] = {"true": truth[rows].tolist(), "predicted": prediction[rows].tolist()}

@@ -18,7 +18,14 @@ from goodfit.model import Model
 from goodfit.recipe.candidates import describe_candidates, rank_by
 from goodfit.recipe.importance import column_importance
 from goodfit.recipe.initial_loss import initial_loss_configs, judge_initial_loss
-from goodfit.recipe.judgement import RESAMPLES, against, bootstrap, class_picture, further_metrics, regression_picture
+from goodfit.recipe.judgement import (
+    RESAMPLES,
+    against,
+    bootstrap,
+    class_picture,
+    further_metrics,
+    regression_picture,
+)
 from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes
 from goodfit.recipe.summary import summarise_task
 from goodfit.recipe.verdict import word_verdict
@@ -55,7 +62,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
-            raise GoodfitError(f"preset '{self.preset}' is unknown{did_you_mean(self.preset, PRESETS)}: choose one of {', '.join(PRESETS)}")
+            raise GoodfitError(
+                f"preset '{self.preset}' is unknown{did_you_mean(self.preset, PRESETS)}: choose one of {', '.join(PRESETS)}"
+            )
         if self.time_limit is not None and self.time_limit <= 0:
             raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive")
 
@@ -69,7 +78,9 @@ class Recipe:
         return base_config(self.budget, task, self.seed, self.settings)
 
 
-def run_recipe(task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = Listener()) -> dict[str, Any]:
+def run_recipe(
+    task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = Listener()
+) -> dict[str, Any]:
     """Train, judge and write everything into the run folder; return what `report.json` holds.
 
     Stages and trainings that the folder holds already are taken from it, so calling this again after an
@@ -90,11 +101,21 @@ def run_recipe(task: Task, recipe: Recipe, folder: RunFolder, command: str, list
             store.finish_stage(name, evidence)
         return evidence
 
-    report: dict[str, Any] = {"version": 1, "name": task.name, "created": datetime.now().isoformat(timespec="seconds")}
+    report: dict[str, Any] = {
+        "version": 1,
+        "name": task.name,
+        "created": datetime.now().isoformat(timespec="seconds"),
+    }
     report["task"] = once("data", "looking at the data", lambda: summarise_task(task))
     baselines = once("baselines", "simple models first", lambda: _baselines(task, recipe, folder, listener))
-    report["initial_loss"] = once("initial loss", "untrained networks", lambda: _initial_loss(task, config, recipe, listener))
-    rate = once("learning rate", "many rates at once", lambda: _rate(task, config, recipe, folder, time_left, listener))
+    report["initial_loss"] = once(
+        "initial loss", "untrained networks", lambda: _initial_loss(task, config, recipe, listener)
+    )
+    rate = once(
+        "learning rate",
+        "many rates at once",
+        lambda: _rate(task, config, recipe, folder, time_left, listener),
+    )
     report["learning_rate"] = rate
 
     listener.stage("candidates", "the best few, to the end")
@@ -109,7 +130,9 @@ def run_recipe(task: Task, recipe: Recipe, folder: RunFolder, command: str, list
     model = choice.members.model()
     report["candidates"] = describe_candidates(runs, choice.members)
     report["ensemble"] = _describe_ensemble(task, choice)
-    report["importance"] = once("importance", "what the model looks at", lambda: column_importance(task, model, recipe.seed))
+    report["importance"] = once(
+        "importance", "what the model looks at", lambda: column_importance(task, model, recipe.seed)
+    )
 
     listener.stage("test", "one look at the test part")
     scores = _judge(task, recipe, folder, model, choice.members, baselines)
@@ -135,21 +158,36 @@ def _clock(limit: float | None, started: float) -> Callable[[float], float | Non
 
 def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener) -> dict[str, Any]:
     fitted = fit_baselines(task, recipe.seed, lambda name: listener.stage("baselines", name))
-    tensors = {f"{b.name}/{part}": torch.from_numpy(getattr(b, part)) for b in fitted for part in ("validation", "test")}
+    tensors = {
+        f"{b.name}/{part}": torch.from_numpy(getattr(b, part)) for b in fitted for part in ("validation", "test")
+    }
     checksum = folder.keep_tensors("baselines", tensors)
     rows = [
-        {"name": b.name, "about": b.about, "validation": task.score(b.validation, "validation"), "seconds": b.seconds} for b in fitted
+        {
+            "name": b.name,
+            "about": b.about,
+            "validation": task.score(b.validation, "validation"),
+            "seconds": b.seconds,
+        }
+        for b in fitted
     ]
     return {"rows": rows, "checksum": checksum}
 
 
 def _initial_loss(task: Task, config: Config, recipe: Recipe, listener: Listener) -> dict[str, Any]:
     configs = initial_loss_configs(config, recipe.budget.check_seeds)
-    return judge_initial_loss(task, train(configs, task, stage="initial loss", device=recipe.device, keep_weights=False))
+    return judge_initial_loss(
+        task, train(configs, task, stage="initial loss", device=recipe.device, keep_weights=False)
+    )
 
 
 def _rate(
-    task: Task, config: Config, recipe: Recipe, folder: RunFolder, time_left: Callable[[float], float | None], listener: Listener
+    task: Task,
+    config: Config,
+    recipe: Recipe,
+    folder: RunFolder,
+    time_left: Callable[[float], float | None],
+    listener: Listener,
 ) -> dict[str, Any]:
     preset = recipe.budget
     search: RateSearch = find_learning_rate(
@@ -179,12 +217,16 @@ def _judge(
 ) -> dict[str, Any]:
     truth = task.truth("test")
     raw = task.raw("test")
-    predictions = {"ensemble": model.predict(raw), "single": members.filter(lambda t: t.id == members[0].id).predict(raw)}
+    predictions = {
+        "ensemble": model.predict(raw),
+        "single": members.filter(lambda t: t.id == members[0].id).predict(raw),
+    }
     stored = folder.tensors("baselines", baselines["checksum"])
     predictions |= {name: stored[f"{name}/test"].numpy() for name in BASELINES}
     scored = bootstrap(task.metric, truth, predictions, recipe.seed)
     rows = [
-        row | {"test": scored[row["name"]].value, "test_interval": list(scored[row["name"]].interval)} for row in baselines["rows"]
+        row | {"test": scored[row["name"]].value, "test_interval": list(scored[row["name"]].interval)}
+        for row in baselines["rows"]
     ]
     test = {
         "value": scored["ensemble"].value,
@@ -223,4 +265,3 @@ def _leave(folder: RunFolder, task: Task, model: Model, report: dict[str, Any]) 
     if not (folder.path / "model").exists():
         save_model(model, folder.path / "model")
     folder.write("report.json", report)
-

@@ -13,7 +13,13 @@ def summarise_task(task: Task) -> dict[str, Any]:
     """Return the task as JSON values: rows, columns, classes, target, notes and warnings."""
     classification = task.kind != "regression"
     train = task.truth("train")
-    spread = {"mean": train.mean(), "std": train.std(), "min": train.min(), "median": np.median(train), "max": train.max()}
+    spread = {
+        "mean": train.mean(),
+        "std": train.std(),
+        "min": train.min(),
+        "median": np.median(train),
+        "max": train.max(),
+    }
     return {
         "name": task.name,
         "kind": task.kind,

@@ -55,7 +55,9 @@ def judge_rates(rates: np.ndarray, losses: np.ndarray, initial: float, steps: in
     """Choose a rate from the final losses [R, seeds] (NaN: diverged) and say why."""
     means = np.where(np.isfinite(losses).all(1), losses.mean(1), np.inf)
     if not np.isfinite(means).any():
-        raise GoodfitError(f"every learning rate from {rates[0]:.2g} on diverged: the data or the loss hold values the network cannot bear")
+        raise GoodfitError(
+            f"every learning rate from {rates[0]:.2g} on diverged: the data or the loss hold values the network cannot bear"
+        )
     best = int(means.argmin())
     fall = initial - means[best]
     usable = means <= initial - USABLE_SHARE * fall if fall > 0 else means <= means[best]

@@ -38,13 +38,19 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=False)
         except FileExistsError:
-            raise GoodfitError(f"the output folder {path} is there already: choose another --out, or continue it with 'goodfit resume {path}'") from None
+            raise GoodfitError(
+                f"the output folder {path} is there already: choose another --out, or continue it with 'goodfit resume {path}'"
+            ) from None
         except OSError as error:
-            raise GoodfitError(f"cannot make the output folder {path}: {error.strerror}; choose another --out") from None
+            raise GoodfitError(
+                f"cannot make the output folder {path}: {error.strerror}; choose another --out"
+            ) from None
         try:
             write_json(path / MARK, environment())
         except OSError as error:
-            raise GoodfitError(f"cannot write in the output folder {path}: {error.strerror}; choose another --out") from None
+            raise GoodfitError(
+                f"cannot write in the output folder {path}: {error.strerror}; choose another --out"
+            ) from None
         (path / "trainings").mkdir()
         return cls(path)
 
@@ -54,7 +60,9 @@ class RunFolder:
         path = Path(path)
         if not (path / MARK).is_file():
             there = "is not a goodfit run folder" if path.exists() else "is not there"
-            raise GoodfitError(f"{path} {there}: give the folder that 'goodfit train' printed, such as runs/2026-01-31-house")
+            raise GoodfitError(
+                f"{path} {there}: give the folder that 'goodfit train' printed, such as runs/2026-01-31-house"
+            )
         return cls(path)
 
     def lock(self) -> None:
@@ -86,7 +94,9 @@ class RunFolder:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise GoodfitError(f"{self.path} has no {name}: the run did not come so far, continue it with 'goodfit resume {self.path}'") from None
+            raise GoodfitError(
+                f"{self.path} has no {name}: the run did not come so far, continue it with 'goodfit resume {self.path}'"
+            ) from None
         except (OSError, ValueError) as error:
             raise GoodfitError(f"{path} cannot be read ({error}): restore it from a copy") from None
 

@@ -86,7 +86,13 @@ class FolderKeeper:
         return _training(number, self.stage, config, record, curve, self._loader(digest, record))
 
     def _digest(self, config: Config, kernel: str) -> str:
-        what = [config.settings(), self._task.fingerprint(), self._task.metric.name, kernel, self._keep_weights]
+        what = [
+            config.settings(),
+            self._task.fingerprint(),
+            self._task.metric.name,
+            kernel,
+            self._keep_weights,
+        ]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
     def _loader(self, digest: str, record: dict[str, Any]) -> Callable[[], Loaded]:

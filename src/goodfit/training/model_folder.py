@@ -104,7 +104,9 @@ def load_model(folder: Path | str, models: Mapping[str, ModelFactory] | None = N
     fields = {name: getattr(description, name) for name in ("code", "target_name", "half_width", "coverage", "id_name")}
     for member in members:
         if treatment(member.config, is_table) not in preparations:
-            raise GoodfitError(f"{folder}/model.json lacks the data preparation of a network: the folder is not a goodfit model")
+            raise GoodfitError(
+                f"{folder}/model.json lacks the data preparation of a network: the folder is not a goodfit model"
+            )
     return Model(members, preparations, **fields)
 
 
@@ -114,7 +116,9 @@ def _write(model: Model, folder: Path) -> None:
     for index, (key, preparation) in enumerate(model.preparations.items()):
         steps.append({"key": list(key), "steps": preparation.to_json()})
         if isinstance(preparation, TablePreparation):
-            arrays |= {f"{index}/{name}": torch.from_numpy(np.ascontiguousarray(a)) for name, a in preparation.arrays().items()}
+            arrays |= {
+                f"{index}/{name}": torch.from_numpy(np.ascontiguousarray(a)) for name, a in preparation.arrays().items()
+            }
     write_bytes(folder / "weights.safetensors", save(weights))
     write_bytes(folder / "preparation.safetensors", save(arrays))
     description = _Description(
@@ -139,7 +143,9 @@ def _verify(folder: Path) -> None:
     try:
         manifest = _Manifest.model_validate_json(manifest_path.read_bytes())
     except ValidationError:
-        raise GoodfitError(f"{manifest_path} is damaged or was not written by goodfit: restore the folder from a copy") from None
+        raise GoodfitError(
+            f"{manifest_path} is damaged or was not written by goodfit: restore the folder from a copy"
+        ) from None
     if manifest.format > FORMAT:
         raise GoodfitError(
             f"{folder} was written by goodfit {manifest.goodfit} in model format {manifest.format}, newer than this {__version__}: "
@@ -150,7 +156,9 @@ def _verify(folder: Path) -> None:
         if Path(name).name != name or name not in manifest.files or not path.is_file():
             raise GoodfitError(f"{folder} lacks {name} or its checksum: restore the folder from a copy")
         if sha256(path) != manifest.files[name]:
-            raise GoodfitError(f"{path} was changed or damaged (its SHA-256 differs from {MANIFEST}): restore the folder from a copy")
+            raise GoodfitError(
+                f"{path} was changed or damaged (its SHA-256 differs from {MANIFEST}): restore the folder from a copy"
+            )
 
 
 def _config(settings: dict[str, Any], models: Mapping[str, ModelFactory]) -> Config:

@@ -1,5 +1,6 @@
 """Which configs train together, on which kernel, in how much memory, and why."""
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -49,17 +50,23 @@ def choose_kernel(config: Config, kernel: str = "auto") -> tuple[str, str]:
         kernel: `auto`, or a name in `goodfit.population.KERNELS`.
     """
     if kernel != "auto" and kernel not in KERNELS:
-        raise GoodfitError(f"kernel '{kernel}' is unknown{did_you_mean(kernel, KERNELS)}: choose auto, {', '.join(KERNELS)}")
+        raise GoodfitError(
+            f"kernel '{kernel}' is unknown{did_you_mean(kernel, KERNELS)}: choose auto, {', '.join(KERNELS)}"
+        )
     if kernel == "sequential":
         return kernel, "one at a time, as asked"
     if config.model == "mlp":
         return "dense", "together, as batched matrix products"
     if kernel == "dense":
-        raise GoodfitError("kernel 'dense' trains model 'mlp' only: choose 'sequential' or 'auto' for a model of your own")
+        raise GoodfitError(
+            "kernel 'dense' trains model 'mlp' only: choose 'sequential' or 'auto' for a model of your own"
+        )
     return "sequential", "one at a time: the batched kernel knows model 'mlp' only"
 
 
-def plan(configs: Sequence[Config], positions: Sequence[int], problem: Problem, kernel: str = "auto") -> list[Population]:
+def plan(
+    configs: Sequence[Config], positions: Sequence[int], problem: Problem, kernel: str = "auto"
+) -> list[Population]:
     """Split one group into populations by kernel and memory."""
     first = configs[positions[0]]
     kernel, reason = choose_kernel(first, kernel)
@@ -69,14 +76,16 @@ def plan(configs: Sequence[Config], positions: Sequence[int], problem: Problem, 
     parts = math.ceil(len(positions) / most)
     size = math.ceil(len(positions) / parts)
     if parts > 1:
-        reason += f", in {parts} populations of up to {size} to stay within {LARGEST_SHARE_OF_MEMORY:.0%} of the free memory"
+        reason += (
+            f", in {parts} populations of up to {size} to stay within {LARGEST_SHARE_OF_MEMORY:.0%} of the free memory"
+        )
     return [Population(tuple(positions[i : i + size]), kernel, reason) for i in range(0, len(positions), size)]
 
 
 def member_bytes(config: Config, problem: Problem) -> int:
     """Return the bytes that one member of a population of perceptrons takes at most."""
     sizes = [math.prod(problem.input_shape), *config.hidden, problem.outputs]
-    weights = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+    weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
     copies = 7  # weights, gradient, two optimiser slots, best weights, two temporaries of the update
     held_out = len(problem.validation or ()) * problem.outputs * 4
     # a training step keeps about four tensors of each layer's size; evaluation two of the widest layer

@@ -65,7 +65,9 @@ def train(
         folder = RunFolder.open(folder) if Path(folder).exists() else RunFolder.create(Path(folder))
     deadline = None if time_limit is None else time.monotonic() + time_limit
     target_device = choose_device(device)
-    keeper: Keeper = FolderKeeper(task, stage, folder, keep_weights) if folder else MemoryKeeper(task, stage, keep_weights)
+    keeper: Keeper = (
+        FolderKeeper(task, stage, folder, keep_weights) if folder else MemoryKeeper(task, stage, keep_weights)
+    )
     done: dict[int, Training] = {}
     for position, config in enumerate(configs):
         found = keeper.find(config, choose_kernel(config, kernel)[0])
@@ -134,7 +136,9 @@ def _run(
     heard = -1
     for event in train_population(members, problem, KERNELS[population.kernel], deadline):
         if isinstance(event, EpochRecord):
-            curves[event.member].append((event.epoch, event.step, _finite(event.train_loss), _finite(event.validation_loss)))
+            curves[event.member].append(
+                (event.epoch, event.step, _finite(event.train_loss), _finite(event.validation_loss))
+            )
             if on_progress and event.epoch > heard:
                 heard = event.epoch
                 on_progress(Progress(keeper.stage, len(done), len(configs), event.epoch, members[0].epochs))
