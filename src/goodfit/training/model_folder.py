@@ -5,7 +5,6 @@ executes anything; a model of the user's own needs its factory passed in.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -132,7 +131,7 @@ def _write(model: Model, folder: Path) -> None:
         id_name=model.id_name,
     )
     write_json(folder / "model.json", description.model_dump(mode="json"))
-    files = {name: sha256(folder / name) for name in sorted(os.listdir(folder))}
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     write_json(folder / MANIFEST, {"format": FORMAT, "goodfit": __version__, "files": files})
 
 

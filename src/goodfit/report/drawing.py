@@ -1,0 +1,97 @@
+"""Matplotlib figures as inline SVG whose colours follow the page: light, dark or print.
+
+Figures are drawn in sentinel colours that become CSS variables; text stays text and takes the page's font.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK, FAINT, PAPER = "#010203", "#040506", "#070809"
+BLUE, ORANGE, GREEN, RED = "#0a0b0c", "#0d0e0f", "#101112", "#131415"
+VARIABLES = {
+    INK: "ink", FAINT: "faint", PAPER: "paper", BLUE: "blue", ORANGE: "orange", GREEN: "green", RED: "red",
+}  # fmt: skip
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "goodfit",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, RED]),
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": FAINT,
+    "grid.alpha": 0.35,
+    "grid.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "lines.linewidth": 1.6,
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One figure of the report: SVG, caption, a text for those who cannot see it, and the numbers behind it."""
+
+    title: str
+    svg: str
+    caption: str
+    header: list[str] = field(default_factory=list)
+    rows: list[list[object]] = field(default_factory=list)
+
+
+class Canvas:
+    """A figure being drawn; `svg` is there after the `with` block of `drawing`."""
+
+    def __init__(self, figure: Figure, axes: Axes) -> None:
+        self.figure, self.axes, self.svg = figure, axes, ""
+
+
+@contextmanager
+def drawing(name: str, label: str, width: float = 6.4, height: float = 3.4) -> Iterator[Canvas]:
+    """Give a canvas in the page's style; `name` keeps the ids of several figures of a page apart.
+
+    Args:
+        label: the text alternative, read aloud instead of the picture.
+        width, height: inches.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasSVG(figure)
+        canvas = Canvas(figure, figure.subplots())
+        yield canvas
+        out = io.StringIO()
+        figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    canvas.svg = _inline(out.getvalue(), name, label)
+
+
+def _inline(svg: str, name: str, label: str) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    svg = re.sub(r'href="#', f'href="#{name}-', svg)
+    svg = re.sub(r"font: [^;\"]*?(\d+(?:\.\d+)?)px[^;\"]*", r"font-size: \1px", svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
+    svg = re.sub(r'(<svg [^>]*?)height="[^"]*"', r"\1", svg, count=1)
+    quoted = label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{quoted}" ', 1)
