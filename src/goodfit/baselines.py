@@ -8,8 +8,10 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -56,11 +58,11 @@ def fit_baselines(task: Task, seed: int, heard: Callable[[str], None] = lambda n
     return fitted
 
 
-Baseline = tuple[str, Inputs, object, slice | np.ndarray]
+Baseline = tuple[str, Inputs, Any, slice | np.ndarray]
 _ALL = slice(None)
 
 
-def _constant(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.ndarray]:
+def _constant(task: Task, seed: int) -> Baseline:
     def inputs(part: PartName) -> np.ndarray:
         return np.zeros((len(task.rows(part)), 1))
 
@@ -74,30 +76,31 @@ def _constant(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.nd
     )
 
 
-def _linear(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.ndarray]:
+def _linear(task: Task, seed: int) -> Baseline:
     def inputs(part: PartName) -> np.ndarray:
         return task.matrix(Config(numeric="standard"), part).reshape(len(task.rows(part)), -1)
 
     if task.kind == "regression":
         return "ridge regression on the standardised columns", inputs, RidgeCV(np.logspace(-3, 3, 13)), _ALL
     model = LogisticRegression(max_iter=200 if task.is_table else 50)
-    rows, total = _ALL, len(task.rows("train"))
+    rows: slice | np.ndarray = _ALL
+    total = len(task.rows("train"))
     about = "logistic regression on the standardised inputs"
     if not task.is_table and total > MOST_LINEAR_ROWS:
-        rows = np.random.default_rng(seed).permutation(total)[:MOST_LINEAR_ROWS]  # type: ignore[assignment]
+        rows = np.random.default_rng(seed).permutation(total)[:MOST_LINEAR_ROWS]
         about += f", fitted on {MOST_LINEAR_ROWS} of {total} images"
     return about, inputs, model, rows
 
 
-def _boosting(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.ndarray]:
+def _boosting(task: Task, seed: int) -> Baseline:
     regression = task.kind == "regression"
     kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
     if task.is_table:
-        prepared = OrdinalPreparation.fit(task.raw("train"), task.columns or [])
+        prepared = OrdinalPreparation.fit(_table(task, "train"), task.columns or [])
         model = kind(random_state=seed, categorical_features=prepared.categorical)
         return (
             "scikit-learn's histogram gradient boosting, default settings",
-            lambda part: prepared.transform(task.raw(part)),
+            lambda part: prepared.transform(_table(task, part)),
             model,
             _ALL,
         )
@@ -110,14 +113,20 @@ def _boosting(task: Task, seed: int) -> tuple[str, Inputs, object, slice | np.nd
     return about, lambda part: reduction.transform(flat(part)), kind(random_state=seed, max_iter=60), _ALL
 
 
-BASELINES: dict[str, Callable[[Task, int], tuple[str, Inputs, object, slice | np.ndarray]]] = {
+BASELINES: dict[str, Callable[[Task, int], Baseline]] = {
     "constant": _constant,
     "linear": _linear,
     "gradient boosting": _boosting,
 }
 
 
-def _predict(task: Task, model: object, x: np.ndarray) -> np.ndarray:
+def _table(task: Task, part: PartName) -> pd.DataFrame:
+    raw = task.raw(part)
+    assert isinstance(raw, pd.DataFrame)
+    return raw
+
+
+def _predict(task: Task, model: Any, x: np.ndarray) -> np.ndarray:
     if task.kind == "regression":
-        return np.asarray(model.predict(x), dtype=np.float64)  # type: ignore[attr-defined]
-    return np.asarray(model.predict_proba(x), dtype=np.float64)  # type: ignore[attr-defined]
+        return np.asarray(model.predict(x), dtype=np.float64)
+    return np.asarray(model.predict_proba(x), dtype=np.float64)

@@ -32,7 +32,9 @@ def choose_ensemble(runs: Runs, most: int, rank: str = "validation_loss") -> Ens
     )
     if not ranked:
         raise GoodfitError("no training ended with finite outputs: lower the learning rate or look at the data")
-    total, metrics, losses = 0.0, [], []
+    total = np.zeros(1)
+    metrics: list[float] = []
+    losses: list[float] = []
     for size, (_, output) in enumerate(ranked[:most], start=1):
         total = total + task.code.decode(output)
         metrics.append(task.score(total / size, "validation"))

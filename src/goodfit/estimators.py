@@ -65,7 +65,18 @@ class _NetworkEstimator(BaseEstimator):
         splits = Splits(kept, held_out, rows[:0], "random")
         code = TargetCode.fit(kind, classes, y[kept])
         task = Task("arrays", kind, "target", frame, y, code, splits, find_metric(None, kind), columns)
-        names = ("width", "depth", "activation", "dropout", "lr", "weight_decay", "batch_size", "epochs", "patience", "numeric")
+        names = (
+            "width",
+            "depth",
+            "activation",
+            "dropout",
+            "lr",
+            "weight_decay",
+            "batch_size",
+            "epochs",
+            "patience",
+            "numeric",
+        )
         config = Config(schedule="cosine", **{name: getattr(self, name) for name in names})
         runs = train(vary(config, seed=range(seed, seed + self.members)), task)
         self.model_ = runs.model()
@@ -104,7 +115,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(1)]
 
 
 class NetworkRegressor(RegressorMixin, _NetworkEstimator):

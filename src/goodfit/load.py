@@ -12,11 +12,13 @@ from goodfit.errors import GoodfitError
 from goodfit.metrics import TaskKind
 from goodfit.task import Task
 
+Share = float | Path | str
+
 
 def load(
     data: str | Path, target: str | None = None, *, kind: TaskKind | Literal["auto"] = "auto", metric: str | None = None,
-    id: str | None = None, group: str | None = None, time: str | None = None, test: float | Path | str = 0.2,
-    validation: float | Path | str = 0.2, seed: int = 0,
+    id: str | None = None, group: str | None = None, time: str | None = None, test: Share = 0.2,
+    validation: Share = 0.2, seed: int = 0,
 ) -> Task:  # fmt: skip
     """Make a task of a built-in name, a table file, an `.npz` file or a folder of class folders.
 
@@ -47,7 +49,7 @@ def load(
         if images.labels is None:
             raise GoodfitError(f"{path} holds images without labels: training needs one label for each")
         return Task.from_images(
-            images.images, images.labels, test=float(test), validation=float(validation), notes=images.notes,
+            images.images, images.labels, test=_share(test), validation=_share(validation), notes=images.notes,
             **options,
         )  # fmt: skip
     table = read_table(path)
@@ -62,15 +64,15 @@ def load(
 
 
 def _from_builtin(
-    name: str, target: str | None, id: str | None, group: str | None, time: str | None, test: float | Path | str,
-    validation: float | Path | str, options: dict[str, Any],
+    name: str, target: str | None, id: str | None, group: str | None, time: str | None, test: Share,
+    validation: Share, options: dict[str, Any],
 ) -> Task:  # fmt: skip
     raw = load_builtin(name)
     if options["kind"] == "auto" and raw.kind is not None and target in (None, raw.target):
         options["kind"] = raw.kind
     if raw.images is not None and raw.labels is not None:
         return Task.from_images(
-            raw.images, raw.labels, name=name, test=float(test), test_rows=raw.test_rows, validation=float(validation),
+            raw.images, raw.labels, name=name, test=_share(test), test_rows=raw.test_rows, validation=_share(validation),
             notes=raw.notes, **options,
         )  # fmt: skip
     assert raw.frame is not None and raw.target is not None
@@ -80,13 +82,19 @@ def _from_builtin(
     )  # fmt: skip
 
 
-def _is_share(value: float | Path | str) -> bool:
+def _is_share(value: Share) -> bool:
     try:
-        float(value)
-    except (TypeError, ValueError):
+        float(str(value))
+    except ValueError:
         return False
     return True
 
 
-def _part(value: float | Path | str) -> float | pd.DataFrame:
-    return float(value) if _is_share(value) else read_table(Path(value)).frame
+def _share(value: Share) -> float:
+    if not _is_share(value):
+        raise GoodfitError(f"--test and --val of images are shares between 0 and 1, not {value}")
+    return float(str(value))
+
+
+def _part(value: Share) -> float | pd.DataFrame:
+    return _share(value) if _is_share(value) else read_table(str(value)).frame

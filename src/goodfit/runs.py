@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -131,11 +132,11 @@ class Runs:
         """
         names = self.varied() if by is None else [by] if isinstance(by, str) else list(by)
         smaller = value == "validation_loss" or not self.task.metric.greater_is_better
-        rows = []
+        rows: list[dict[str, Any]] = []
         for values, members in self.group(names).items():
             by_seed = {t.config.seed: getattr(t, value) for t in members if t.reason != "diverged"}
             mean, low, high = t_interval(list(by_seed.values()), level)
-            row = dict(zip(names, values, strict=True)) | {
+            row: dict[str, Any] = dict(zip(names, values, strict=True)) | {
                 "n": len(by_seed),
                 "diverged": len(members) - len(by_seed),
             }

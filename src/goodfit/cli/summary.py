@@ -13,6 +13,7 @@ from goodfit.recipe import Recipe
 from goodfit.recipe.presets import candidate_axes
 from goodfit.task import Task
 from goodfit.training.planner import Population
+from goodfit.wording import count, figure
 
 
 def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence[tuple[Population, Config]]) -> None:
@@ -55,7 +56,7 @@ def print_summary(report: dict[str, Any], folder: Path) -> None:
     for heading, side in (("", "left"), (f"test {metric}", "right"), ("95 % interval", "left")):
         table.add_column(heading, justify=side)  # type: ignore[arg-type]
     members = len(report["ensemble"]["members"])
-    _row(table, f"goodfit, {members} networks", test["value"], test["interval"])
+    _row(table, f"goodfit, {count(members, 'network')}", test["value"], test["interval"])
     _row(table, "goodfit, one network", test["single"]["value"], test["single"]["interval"])
     for row in report["baselines"]:
         _row(table, row["name"], row["test"], row["test_interval"])
@@ -69,4 +70,4 @@ def print_summary(report: dict[str, Any], folder: Path) -> None:
 
 
 def _row(table: Table, name: str, value: float, interval: Sequence[float]) -> None:
-    table.add_row(name, f"{value:.4g}", f"{interval[0]:.4g} to {interval[1]:.4g}")
+    table.add_row(name, figure(value), f"{figure(interval[0])} to {figure(interval[1])}")

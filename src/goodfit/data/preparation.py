@@ -64,7 +64,8 @@ class TablePreparation:
         bins: int = 32,
     ) -> "TablePreparation":
         """Fit on the rows of the training part, using the columns marked `used`."""
-        steps, fitted = [], {}
+        steps: list[Step] = []
+        fitted: dict[int, np.ndarray] = {}
         for column in (column for column in columns if column.used):
             step, parameters = _fit_step(frame[column.name], column, numeric, bins)
             if parameters is not None:

@@ -11,7 +11,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 
@@ -183,7 +183,7 @@ def _check_names(names: list[str], label: str) -> None:
         raise GoodfitError(f"{label} has {Counter(names)[twice[0]]} columns named '{twice[0]}': rename all but one")
 
 
-def _check_rows(rows: "csv._reader", header: list[str], delimiter: str, label: str) -> int:
+def _check_rows(rows: Any, header: list[str], delimiter: str, label: str) -> int:
     """Count the rows; the first with another number of fields is an error."""
     count = 0
     for row in rows:

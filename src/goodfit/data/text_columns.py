@@ -47,7 +47,7 @@ def parse_column(cells: pd.Series, *, decimal_comma_likely: bool = False) -> tup
         row = int(np.flatnonzero(cells.index == values[odd].index[0])[0]) + 1
         note = f"{int(odd.sum())} values that are no numbers (first '{first}' in data row {row}) count as missing"
     if known.all() and not odd.any():
-        return numbers.rename(cells.name), note
+        return numbers, note
     return numbers.astype(np.float64).reindex(cells.index), note
 
 

@@ -1,6 +1,6 @@
 """From a `Config` to a network with its initial weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import nn
@@ -22,9 +22,9 @@ MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _
 
 def check_names(config: Config) -> None:
     """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
-    registries = {"activation": ACTIVATIONS, "init": INITIALISERS} | (
-        {"model": MODELS} if isinstance(config.model, str) else {}
-    )
+    registries: dict[str, Collection[str]] = {"activation": ACTIVATIONS, "init": INITIALISERS}
+    if isinstance(config.model, str):
+        registries["model"] = MODELS
     for setting, registry in registries.items():
         name = getattr(config, setting)
         if name not in registry:

@@ -7,7 +7,7 @@ Only elementwise arithmetic is used, whose result for an element does not depend
 Adding one is adding one entry to `OPTIMISERS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -74,7 +74,7 @@ class Optimiser:
 
     update: Update
     slots: tuple[str, ...]
-    torch: Callable[[list[Tensor], Config], Optimizer]
+    torch: Callable[[Sequence[Tensor], Config], Optimizer]
 
     def start(self, p: Tensor) -> State:
         """Return the state of a parameter before the first step."""

@@ -22,7 +22,8 @@ def describe_candidates(runs: Runs, members: Runs) -> dict[str, Any]:
     names = runs.varied() or ["lr"]
     grouped = runs.group(names)
     used = {t.id for t in members}
-    groups, number_of = [], {}
+    groups: list[dict[str, Any]] = []
+    number_of: dict[str, int] = {}
     for number, (values, group) in enumerate(grouped.items()):
         number_of |= {t.id: number for t in group}
         scores = [t.validation_metric for t in group if np.isfinite(t.validation_metric)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
 from goodfit.metrics import METRICS, Metric
@@ -33,10 +34,19 @@ def bootstrap(metric: Metric, truth: np.ndarray, predictions: dict[str, np.ndarr
         rows = random.integers(0, len(truth), len(truth))
         for name, prediction in predictions.items():
             draws[name].append(metric.of(truth[rows], prediction[rows]))
-    return {
-        name: Scored(metric.of(truth, prediction), percentiles(np.array(draws[name])), np.array(draws[name]))
-        for name, prediction in predictions.items()
-    }
+    scored = {}
+    for name, prediction in predictions.items():
+        value, drawn = metric.of(truth, prediction), np.array(draws[name])
+        scored[name] = Scored(value, _interval(metric, value, len(truth), drawn), drawn)
+    return scored
+
+
+def _interval(metric: Metric, value: float, rows: int, draws: np.ndarray) -> tuple[float, float]:
+    """Return the bootstrap interval; an accuracy of exactly 0 or 1, where no resample differs, gets Wilson's (1927)."""
+    if metric.name == "accuracy" and value in (0.0, 1.0):
+        wilson = binomtest(round(value * rows), rows).proportion_ci(LEVEL, method="wilson")
+        return float(wilson.low), float(wilson.high)
+    return percentiles(draws)
 
 
 def percentiles(draws: np.ndarray) -> tuple[float, float]:

@@ -65,6 +65,8 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
     chosen: dict[str, Any] = {
         "width": preset.width,
         "numeric": preset.treatments[0],
+        # more bins resolve more, but each needs rows to learn from
+        "bins": int(np.clip(rows // 150, 16, 96)),
         "batch_size": batch,
         "epochs": epochs,
         "dropout": preset.dropouts[0],

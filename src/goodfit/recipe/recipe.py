@@ -35,6 +35,7 @@ from goodfit.task import Task
 from goodfit.training import Progress, RunFolder, save_model, train
 from goodfit.training.files import plain_json, write_bytes
 from goodfit.training.folder import environment
+from goodfit.wording import figure
 
 SEARCH_SHARE_OF_TIME = 0.2
 CANDIDATES_SHARE_OF_TIME = 0.85
@@ -205,7 +206,7 @@ def _describe_ensemble(task: Task, choice: EnsembleChoice) -> dict[str, Any]:
     ]
     text = (
         f"Averaging the best {size} of {len(sizes)} brings the validation {task.metric.name} from "
-        f"{choice.metrics[0]:.4g} (best single network) to {choice.metrics[size - 1]:.4g}."
+        f"{figure(choice.metrics[0])} (best single network) to {figure(choice.metrics[size - 1])}."
     )
     if size == 1:
         text = "No average of several networks had a lower validation loss than the best one alone."

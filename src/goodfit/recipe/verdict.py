@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from goodfit.wording import count, figure
+
 UNITS_BETTER = {True: "higher is better", False: "lower is better"}
 
 
@@ -11,11 +13,11 @@ def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
     metric, value, (low, high) = task["metric"], test["value"], test["interval"]
     rows = task["rows"]["test"]
     members = len(report["ensemble"]["members"])
-    made_of = f"An ensemble of {members} networks" if members > 1 else "One network"
-    headline = f"{made_of} predicts {task['target']} with a test {metric} of {number(value)}."
-    how_good = f"{headline} On the same rows, one network alone reaches {number(test['single']['value'])}."
+    made_of = f"An ensemble of {count(members, 'network')}" if members > 1 else "One network"
+    headline = f"{made_of} predicts {task['target']} with a test {metric} of {figure(value)}."
+    how_good = f"{headline} On the same rows, one network alone reaches {figure(test['single']['value'])}."
     how_sure = (
-        f"With 95 % confidence the {metric} on rows like these lies between {number(low)} and {number(high)} "
+        f"With 95 % confidence the {metric} on rows like these lies between {figure(low)} and {figure(high)} "
         f"({rows} test rows, looked at once; {UNITS_BETTER[task['greater_is_better']]})."
     )
     return {
@@ -27,25 +29,20 @@ def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def number(value: float) -> str:
-    """Return a number with four significant digits."""
-    return f"{value:.4g}"
-
-
 def _against_constant(report: dict[str, Any]) -> str | None:
     constant = next((b for b in report["baselines"] if b["name"] == "constant"), None)
     if constant is None or constant.get("test") is None:
         return None
     test, metric = report["test"], report["task"]["metric"]
-    text = f"{metric} {number(test['value'])}, where always answering {constant['about'].split(',')[0]} gives {number(constant['test'])}."
-    return text + f" One network alone reaches {number(test['single']['value'])}."
+    text = f"{metric} {figure(test['value'])}, where always answering {constant['about'].split(',')[0]} gives {figure(constant['test'])}."
+    return text + f" One network alone reaches {figure(test['single']['value'])}."
 
 
 def _against(report: dict[str, Any]) -> str:
     words = {"network": "better than", "baseline": "worse than", "undecided": "not distinguishable from"}
     values = {b["name"]: b["test"] for b in report["baselines"]}
     parts = [
-        f"{words[row['better']]} {row['baseline']} ({number(values[row['baseline']])})"
+        f"{words[row['better']]} {row['baseline']} ({figure(values[row['baseline']])})"
         for row in report["test"]["against"]
         if row["baseline"] != "constant"
     ]

@@ -5,19 +5,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, Chart, drawing
+from goodfit.wording import figure
 
 Report = dict[str, Any]
 MOST_NAMED = 20
 """Classes or columns that a figure names; more would not be readable."""
-SIGNIFICANT = 4
-
-
-def figure(value: float | None) -> str:
-    """Return a number as text with four significant digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.{SIGNIFICANT}g}"
 
 
 def short(name: object, most: int = 28) -> str:
@@ -136,7 +131,7 @@ def ensemble_size(report: Report) -> Chart | None:
         canvas.axes.plot([chosen], [values[chosen - 1]], "o", markersize=11, markerfacecolor="none", color=ORANGE)
         canvas.axes.set_xlabel("networks averaged, best first")
         canvas.axes.set_ylabel(f"validation {metric}")
-        canvas.axes.xaxis.get_major_locator().set_params(integer=True)
+        canvas.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Chart(
         "Ensemble",
         canvas.svg,

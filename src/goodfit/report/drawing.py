@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -19,7 +21,7 @@ BLUE, ORANGE, GREEN, RED = "#0a0b0c", "#0d0e0f", "#101112", "#131415"
 VARIABLES = {
     INK: "ink", FAINT: "faint", PAPER: "paper", BLUE: "blue", ORANGE: "orange", GREEN: "green", RED: "red",
 }  # fmt: skip
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "goodfit",
     "font.family": "sans-serif",
@@ -31,7 +33,7 @@ STYLE = {
     "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, RED]),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED]),
     "xtick.color": INK,
     "ytick.color": INK,
     "grid.color": FAINT,

@@ -6,8 +6,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from goodfit.report.charts import CHARTS, Report, figure
+from goodfit.report.charts import CHARTS, Report
 from goodfit.training.files import write_bytes
+from goodfit.wording import figure
 
 MOST_COLUMNS_SHOWN = 12
 MOST_CANDIDATES_SHOWN = 12

@@ -111,7 +111,8 @@ def load_model(folder: Path | str, models: Mapping[str, ModelFactory] | None = N
 
 def _write(model: Model, folder: Path) -> None:
     weights = {f"{i}/{name}": w.contiguous() for i, m in enumerate(model.members) for name, w in m.weights.items()}
-    arrays, steps = {}, []
+    arrays: dict[str, torch.Tensor] = {}
+    steps = []
     for index, (key, preparation) in enumerate(model.preparations.items()):
         steps.append({"key": list(key), "steps": preparation.to_json()})
         if isinstance(preparation, TablePreparation):

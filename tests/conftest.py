@@ -1,0 +1,47 @@
+"""Shared by all tests: where real data lie, and small tasks."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import goodfit as gf
+from goodfit.data.download import data_folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = data_folder()
+    if folder is None or not folder.is_dir():
+        pytest.skip("real data are not here: set GOODFIT_DATA to their folder")
+    os.environ["GOODFIT_DATA"] = str(folder.resolve())
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def houses() -> pd.DataFrame:
+    """400 rows with numbers, a category, a boolean, missing values, an id and a constant."""
+    random = np.random.default_rng(0)
+    n = 400
+    area, age = random.gamma(4, 30, n), random.integers(0, 90, n)
+    town = random.choice(["Aa", "Bb", "Cc"], n, p=[0.6, 0.3, 0.1])
+    price = 2.0 * area - 0.8 * age + np.select([town == "Aa", town == "Bb"], [60, 20], 0) + random.normal(0, 12, n)
+    frame = pd.DataFrame({"id": [f"h{i}" for i in range(n)], "area": area, "age": age, "town": town, "price": price})
+    frame["garden"] = random.choice(["yes", "no"], n)
+    frame["country"] = "X"
+    frame.loc[random.choice(n, 30, replace=False), "age"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="session")
+def house_task(houses: pd.DataFrame) -> gf.Task:
+    return gf.Task.from_frame(houses, "price", id="id")
+
+
+@pytest.fixture
+def houses_csv(houses: pd.DataFrame, tmp_path: Path) -> Path:
+    path = tmp_path / "houses.csv"
+    houses.to_csv(path, index=False)
+    return path

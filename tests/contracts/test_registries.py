@@ -1,0 +1,152 @@
+"""One contract for every entry of a registry."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from goodfit.config import Config
+from goodfit.losses import LOSSES
+from goodfit.metrics import METRICS
+from goodfit.nn import ACTIVATIONS, INITIALISERS, build_model
+from goodfit.optim import OPTIMISERS, SCHEDULES
+from goodfit.optim.schedules import rate_table
+
+REFERENCE = {
+    "identity": lambda x: x,
+    "relu": torch.nn.functional.relu,
+    "leaky-relu": torch.nn.functional.leaky_relu,
+    "elu": torch.nn.functional.elu,
+    "selu": torch.nn.functional.selu,
+    "softplus": torch.nn.functional.softplus,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "gelu": torch.nn.functional.gelu,
+    "silu": torch.nn.functional.silu,
+    "mish": torch.nn.functional.mish,
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_equals_pytorch_in_value_and_gradient(name: str) -> None:
+    x = torch.linspace(-30, 30, 4001, dtype=torch.float64)
+    x = x[x != 0].requires_grad_()  # a kink has no one derivative
+    ours, theirs = ACTIVATIONS[name](x), REFERENCE[name](x)
+    # PyTorch's softplus turns linear above 20
+    torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=1e-8)
+    gradients = [torch.autograd.grad(y.sum(), x)[0] for y in (ours, theirs)]
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("shape", [(37, 13), (5, 7), (1, 1), (333, 201)])
+def test_activation_does_not_depend_on_the_place_in_the_tensor(name: str, shape: tuple[int, int]) -> None:
+    x = torch.randn(9, *shape, generator=torch.Generator().manual_seed(0))
+    together = ACTIVATIONS[name](x)
+    for members in ([0, 1], [8, 4, 5], [6, 2, 0, 4, 1]):
+        assert torch.equal(ACTIVATIONS[name](x[members]), together[members])
+
+
+@pytest.mark.parametrize("name", INITIALISERS)
+@pytest.mark.parametrize("shape", [(64, 32), (16, 8, 3, 3)])
+def test_initialiser_is_repeatable_and_finite(name: str, shape: tuple[int, ...]) -> None:
+    drawn = []
+    for _ in range(2):
+        weight, bias = torch.empty(shape), torch.empty(shape[0])
+        INITIALISERS[name](weight, bias, torch.Generator().manual_seed(1))
+        assert torch.isfinite(weight).all() and torch.isfinite(bias).all()
+        drawn.append(weight)
+    assert torch.equal(*drawn)
+
+
+@pytest.mark.parametrize(
+    ("name", "variance"),
+    [("xavier-uniform", 2 / 700), ("xavier-normal", 2 / 700), ("kaiming-uniform", 2 / 400), ("kaiming-normal", 2 / 400),
+     ("lecun-normal", 1 / 400), ("default", 1 / 1200)],
+)  # fmt: skip
+def test_initialiser_variance_is_the_formula(name: str, variance: float) -> None:
+    weight, bias = torch.empty(300, 400), torch.empty(300)
+    INITIALISERS[name](weight, bias, torch.Generator().manual_seed(2))
+    assert float(weight.var()) == pytest.approx(variance, rel=0.03)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_optimiser_equals_pytorch(name: str, decay: float) -> None:
+    from goodfit.optim.optimisers import Hyper
+
+    config = Config(optimiser=name, lr=0.01, weight_decay=decay)
+    random = torch.Generator().manual_seed(0)
+    ours = torch.randn(5, 3, dtype=torch.float64, generator=random)
+    theirs = ours.clone().requires_grad_()
+    reference, optimiser = OPTIMISERS[name].torch([theirs], config), OPTIMISERS[name]
+    state = optimiser.start(ours)
+    for t in range(1, 31):
+        gradient = torch.randn(5, 3, dtype=torch.float64, generator=random)
+        theirs.grad = gradient.clone()
+        reference.step()
+        b1, b2 = config.beta1, config.beta2
+        hyper = Hyper(config.lr, decay, config.momentum, b1, 1 - b1, 1 - b1**t, b2, 1 - b2, 1 - b2**t, config.eps)
+        optimiser.update(ours, gradient, state, hyper)
+        torch.testing.assert_close(ours, theirs.detach(), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule_starts_at_the_rate_and_stays_positive(name: str) -> None:
+    table = rate_table(Config(schedule=name, lr=0.3), 50)
+    assert table[0] == pytest.approx(0.3) and (table > 0).all() and (table <= 0.3 + 1e-12).all()
+
+
+def test_cosine_equals_pytorch() -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 40)
+    rates = []
+    for _ in range(40):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    np.testing.assert_allclose(rate_table(Config(schedule="cosine", lr=0.3), 40), rates, rtol=1e-9)
+
+
+def test_warmup_is_linear_and_comes_before_the_schedule() -> None:
+    table = rate_table(Config(lr=1.0, warmup_steps=3, schedule="cosine"), 10)
+    np.testing.assert_allclose(table[:4], [0.25, 0.5, 0.75, 1.0])
+    assert table[-1] < 0.1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_equals_pytorch(name: str) -> None:
+    random = torch.Generator().manual_seed(0)
+    if name == "cross-entropy":
+        output, target = torch.randn(20, 4, generator=random), torch.arange(20) % 4
+        expected = torch.nn.functional.cross_entropy(output, target, reduction="none")
+    else:
+        output, target = 2 * torch.randn(20, 1, generator=random), torch.randn(20, generator=random)
+        reference = {"squared-error": "mse_loss", "absolute-error": "l1_loss", "huber": "huber_loss"}[name]
+        expected = getattr(torch.nn.functional, reference)(output[:, 0], target, reduction="none")
+    torch.testing.assert_close(LOSSES[name][0](output, target), expected)
+    stacked = LOSSES[name][0](output.expand(3, -1, -1), target.expand(3, -1))
+    assert stacked.shape == (3, 20) and torch.equal(stacked[1], LOSSES[name][0](output, target))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metric_prefers_the_truth(name: str) -> None:
+    metric = METRICS[name]
+    random = np.random.default_rng(0)
+    if metric.kinds == ("regression",):
+        truth = random.normal(size=50)
+        good, bad = truth + 0.1 * random.normal(size=50), random.normal(size=50)
+    else:
+        truth = random.integers(0, 2, 50)
+        good = np.stack([0.9 - 0.8 * truth, 0.1 + 0.8 * truth], 1)
+        bad = np.full((50, 2), 0.5) + random.uniform(-0.1, 0.1, (50, 1)) * [1, -1]
+    assert metric.better(metric.of(truth, good), metric.of(truth, bad))
+    assert metric.loss(metric.of(truth, good)) < metric.loss(metric.of(truth, bad))
+
+
+def test_default_module_starts_like_pytorchs_own() -> None:
+    module = build_model(Config(width=(400,)), (300,), 10)
+    weight, bias = module.layers[0].weight, module.layers[0].bias
+    assert float(weight.detach().abs().max()) <= 1 / math.sqrt(300)
+    assert 0 < float(bias.detach().abs().max()) <= 1 / math.sqrt(300)
