@@ -5,6 +5,8 @@ import pandas as pd
 
 from goodfit.data.columns import NO, YES
 
+LARGEST = 1e100
+"""Numbers are clipped to this size, whose square a float64 still holds."""
 _WHOLE_AS_FLOAT = r"^([+-]?(?:0|[1-9]\d*))\.0+$"
 
 
@@ -13,7 +15,7 @@ def as_numbers(values: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(values):
         return np.full(len(values), np.nan)
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.where(np.isfinite(numbers), np.clip(numbers, -LARGEST, LARGEST), np.nan)
 
 
 def as_text(values: pd.Series) -> pd.Series:

@@ -8,7 +8,7 @@ from scipy.stats import norm
 NumberMethod = Literal["standard", "robust", "quantile", "piecewise"]
 
 QUANTILES = 1000
-FARTHEST = 5.2
+FARTHEST = 5.199337582605575
 """The normal distribution's quantile at 1e-7: as far out as `quantile` maps a value."""
 
 
@@ -33,7 +33,10 @@ def fit_number(values: np.ndarray, method: NumberMethod, bins: int) -> np.ndarra
     distinct = np.unique(known)
     if len(distinct) <= bins:
         edges = distinct  # a column of few values gets an edge at each
-    return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
+    narrowest = max(1e-12 * float(np.abs(edges).max()), 1e-300)
+    edges = np.concatenate([edges[:1], edges[1:][np.diff(edges) > narrowest]])
+    half = max(0.5, 1e6 * narrowest)
+    return edges if len(edges) > 1 else np.array([edges[0] - half, edges[0] + half])
 
 
 def encode_number(values: np.ndarray, method: NumberMethod, fitted: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ FEWEST_ROWS_OF_A_LEVEL = 5
 RARE_SHARE = 0.001
 """Levels with fewer rows than 5 and than 0.1 % of the training part are merged into one, as are those past the 64th."""
 MOST_BOOSTING_LEVELS = 250
+LARGEST_FEATURE = 1e6
+"""A standardised value farther out would overflow in single precision a few layers on."""
 
 
 class Step(BaseModel):
@@ -89,7 +91,7 @@ class TablePreparation:
             notes.append(f"columns not used: {', '.join(extra[:8])}{' ...' if len(extra) > 8 else ''}")
         blocks = [self._encode(number, frame[step.column], notes) for number, step in enumerate(self.steps)]
         matrix = np.concatenate(blocks, axis=1) if blocks else np.zeros((len(frame), 0))
-        return Prepared(np.ascontiguousarray(matrix, dtype=np.float32), notes)
+        return Prepared(np.ascontiguousarray(matrix.clip(-LARGEST_FEATURE, LARGEST_FEATURE), dtype=np.float32), notes)
 
     @property
     def source_columns(self) -> list[str]:
@@ -195,7 +197,7 @@ def _fit_category(values: pd.Series, name: str) -> Step:
 
 def _encode_category(step: Step, values: pd.Series, notes: list[str]) -> np.ndarray:
     text = as_text(values)
-    codes = pd.Categorical(text, categories=list(step.levels)).codes
+    codes = pd.Index(step.levels, dtype=object).get_indexer(text)
     missing = text.isna().to_numpy()
     unseen = (codes < 0) & ~missing
     if unseen.any():
@@ -215,8 +217,8 @@ def _encode_date(step: Step, moments: pd.Series, fitted: np.ndarray) -> np.ndarr
     seconds = _seconds(moments)
     missing = np.isnan(seconds)
     filled = pd.Series(pd.to_datetime(np.where(missing, step.fill, seconds), unit="s", utc=True))
-    month = 2 * np.pi * (filled.dt.dayofyear.to_numpy() - 1) / 365.25
-    weekday = 2 * np.pi * filled.dt.dayofweek.to_numpy() / 7
+    month = 2 * np.pi * (filled.dt.day_of_year.to_numpy() - 1) / 365.25
+    weekday = 2 * np.pi * filled.dt.day_of_week.to_numpy() / 7
     time = encode_number(np.where(missing, step.fill, seconds), "standard", fitted)
     cycles = np.stack([np.sin(month), np.cos(month), np.sin(weekday), np.cos(weekday)], axis=1)
     return np.concatenate([time, cycles] + ([missing[:, None]] if step.indicator else []), axis=1)
@@ -267,7 +269,7 @@ class OrdinalPreparation:
 
     def _codes(self, values: pd.Series, column: Column) -> np.ndarray:
         if column.kind == "category":
-            codes = pd.Categorical(as_text(values), categories=list(self.levels[column.name])).codes.astype(np.float64)
+            codes = pd.Index(self.levels[column.name], dtype=object).get_indexer(as_text(values)).astype(np.float64)
             return np.where(codes < 0, np.nan, codes)
         if column.kind == "date":
             return _seconds(as_moments(values))

@@ -123,9 +123,11 @@ def _decode(content: bytes, label: str, notes: list[str]) -> str:
 
 
 def _read_text(text: str, label: str, notes: list[str]) -> pd.DataFrame:
+    if not text.strip():
+        raise GoodfitError(f"{label} is empty: a table needs a header line and rows")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     delimiter = _find_delimiter(text)
-    rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         header = _header(next(row for row in rows if row), label, notes)
         count = _check_rows(rows, header, delimiter, label)
