@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from goodfit.config import Config
+from goodfit.data.cells import as_seconds
 from goodfit.data.checks import DataWarning, check_balance, check_duplicates, check_leaks, check_size
 from goodfit.data.columns import Column, infer_columns
 from goodfit.data.images import PixelPreparation
@@ -324,13 +325,9 @@ def _make_splits(
 
 def _time_axis(column: pd.Series, name: str) -> np.ndarray:
     """Return times as sortable numbers; numbers stay numbers, else dates are read."""
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(np.float64, na_value=np.nan)
-        bad = np.isnan(values)
-    else:
-        dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
-        bad = dates.isna().to_numpy()
-        values = dates.to_numpy().astype("datetime64[ns]").astype(np.int64).astype(np.float64)
+    numeric = pd.api.types.is_numeric_dtype(column)
+    values = column.to_numpy(np.float64, na_value=np.nan) if numeric else as_seconds(column)
+    bad = np.isnan(values)
     if bad.any():
         row = int(np.flatnonzero(bad)[0]) + 1
         raise GoodfitError(

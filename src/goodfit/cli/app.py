@@ -38,7 +38,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0, 2 for the user's mistake, 130 after Ctrl-C."""
     try:
-        app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
     except GoodfitError as error:
         complain(str(error))
         return USER_MISTAKE
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nothing to say, nobody to say it to
         return 1
-    return 0
+    return code if isinstance(code, int) else 0  # typer returns the code of an exit and of Ctrl-C
 
 
 def run() -> None:

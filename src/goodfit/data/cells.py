@@ -34,8 +34,10 @@ def as_truth(values: pd.Series) -> np.ndarray:
     return np.where(text.isin([*YES, "1"]), 1.0, np.where(text.isin([*NO, "0"]), 0.0, np.nan))
 
 
-def as_moments(values: pd.Series) -> pd.Series:
-    """Return UTC datetimes [n]; what is no date becomes NaT. Numbers are no dates."""
+def as_seconds(values: pd.Series) -> np.ndarray:
+    """Return dates as seconds since 1970 (UTC), float64 [n]; what is no date, numbers included, becomes NaN."""
     if pd.api.types.is_numeric_dtype(values):
-        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[ns, UTC]")
-    return pd.to_datetime(values, errors="coerce", utc=True, format="mixed")
+        return np.full(len(values), np.nan)
+    moments = pd.to_datetime(values, errors="coerce", utc=True, format="mixed").dt.tz_convert(None)
+    nanoseconds = moments.to_numpy().astype("datetime64[ns]").astype(np.int64)
+    return np.where(moments.isna().to_numpy(), np.nan, nanoseconds / 1e9)

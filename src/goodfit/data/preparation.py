@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from goodfit.data.cells import as_moments, as_numbers, as_text, as_truth
+from goodfit.data.cells import as_numbers, as_seconds, as_text, as_truth
 from goodfit.data.columns import Column
 from goodfit.data.number_codes import NumberMethod, encode_number, feature_count, fit_number
 from goodfit.errors import GoodfitError, did_you_mean
@@ -132,7 +132,7 @@ class TablePreparation:
         if step.kind == "category":
             return _encode_category(step, values, notes)
         if step.kind == "date":
-            return _encode_date(step, as_moments(values), self.fitted[number])
+            return _encode_date(step, values, self.fitted[number])
         numbers = as_truth(values) if step.kind == "boolean" else as_numbers(values)
         missing = np.isnan(numbers)
         odd = int(missing.sum() - values.isna().sum())
@@ -171,7 +171,7 @@ def _fit_step(values: pd.Series, column: Column, numeric: NumberMethod, bins: in
     if column.kind == "category":
         return _fit_category(values, name), None
     if column.kind == "date":
-        seconds = _seconds(as_moments(values))
+        seconds = as_seconds(values)
         return Step(
             column=name, kind="date", fill=_median(seconds), indicator=bool(np.isnan(seconds).any())
         ), fit_number(seconds, "standard", 2)
@@ -213,8 +213,8 @@ def _encode_category(step: Step, values: pd.Series, notes: list[str]) -> np.ndar
     return np.concatenate([code, *extra], axis=1)
 
 
-def _encode_date(step: Step, moments: pd.Series, fitted: np.ndarray) -> np.ndarray:
-    seconds = _seconds(moments)
+def _encode_date(step: Step, values: pd.Series, fitted: np.ndarray) -> np.ndarray:
+    seconds = as_seconds(values)
     missing = np.isnan(seconds)
     filled = pd.Series(pd.to_datetime(np.where(missing, step.fill, seconds), unit="s", utc=True))
     month = 2 * np.pi * (filled.dt.day_of_year.to_numpy() - 1) / 365.25
@@ -222,11 +222,6 @@ def _encode_date(step: Step, moments: pd.Series, fitted: np.ndarray) -> np.ndarr
     time = encode_number(np.where(missing, step.fill, seconds), "standard", fitted)
     cycles = np.stack([np.sin(month), np.cos(month), np.sin(weekday), np.cos(weekday)], axis=1)
     return np.concatenate([time, cycles] + ([missing[:, None]] if step.indicator else []), axis=1)
-
-
-def _seconds(moments: pd.Series) -> np.ndarray:
-    nanoseconds = moments.dt.tz_convert(None).to_numpy().astype("datetime64[ns]").astype(np.int64)
-    return np.where(moments.isna().to_numpy(), np.nan, nanoseconds / 1e9)
 
 
 def _median(numbers: np.ndarray) -> float:
@@ -272,5 +267,5 @@ class OrdinalPreparation:
             codes = pd.Index(self.levels[column.name], dtype=object).get_indexer(as_text(values)).astype(np.float64)
             return np.where(codes < 0, np.nan, codes)
         if column.kind == "date":
-            return _seconds(as_moments(values))
+            return as_seconds(values)
         return as_truth(values) if column.kind == "boolean" else as_numbers(values)

@@ -75,7 +75,13 @@ class Recipe:
         return PRESETS[self.preset]
 
     def config(self, task: Task) -> Config:
-        """Return the config that the stages vary."""
+        """Return the config that the stages vary.
+
+        Raises:
+            GoodfitError: a setting is wrong, or the task has no validation or test part.
+        """
+        if len(task.rows("validation")) == 0 or len(task.rows("test")) == 0:
+            raise GoodfitError("validation and test part need rows: give shares above 0")
         return base_config(self.budget, task, self.seed, self.settings)
 
 
@@ -91,8 +97,6 @@ def run_recipe(
     store = folder.store
     config = recipe.config(task)
     time_left = _clock(recipe.time_limit, started)
-    if len(task.rows("validation")) == 0 or len(task.rows("test")) == 0:
-        raise GoodfitError("validation and test part need rows: give shares above 0")
 
     def once(name: str, what: str, compute: Callable[[], Any]) -> Any:
         listener.stage(name, what)

@@ -1,0 +1,70 @@
+"""Imports go only downward through the floors of the design, and never in a circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "src" / "goodfit"
+FLOORS = [
+    {"errors", "_version", "wording", "metrics", "randomness", "config", "data", "task"},  # ground
+    {"nn", "optim", "losses"},  # parts
+    {"population"},  # engine
+    {"model", "runs", "load", "training"},  # verb
+    {"search", "ensemble", "baselines", "recipe", "estimators"},  # clients
+    {"report"},  # telling
+    {"cli", "__main__"},  # faces
+]
+FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
+
+
+def imports() -> dict[str, set[str]]:
+    """Every module of the package with the modules of the package that it imports, also inside functions."""
+    names = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in ROOT.rglob("*.py")}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    found = {}
+    for name, path in names.items():
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("goodfit"):
+                full = [f"{node.module}.{alias.name}" for alias in node.names]
+                wanted |= {f if f in names else str(node.module) for f in full}
+            elif isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names if alias.name in names}
+        found[name] = wanted - {name}
+    return found
+
+
+def unit(module: str) -> str:
+    return module.split(".")[1] if "." in module else "goodfit"
+
+
+def test_every_module_has_a_floor() -> None:
+    assert {unit(name) for name in imports()} - {"goodfit"} == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("module", sorted(imports()))
+def test_imports_go_downward(module: str) -> None:
+    if module == "goodfit":
+        return
+    upward = {
+        wanted
+        for wanted in imports()[module]
+        if wanted != "goodfit" and FLOOR_OF[unit(wanted)] > FLOOR_OF[unit(module)]
+    }
+    assert not upward, f"{module} imports from a floor above: {upward}"
+
+
+def test_no_circles() -> None:
+    graph = {name: {w for w in wanted if w != "goodfit"} for name, wanted in imports().items() if name != "goodfit"}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"circle: {' -> '.join([*path, name])}"
+        if name not in done:
+            for wanted in graph[name]:
+                visit(wanted, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
