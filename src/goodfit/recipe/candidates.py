@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from goodfit.runs import Runs, t_interval
+from goodfit.wording import count
 
 NAMES = {"lr": "rate", "weight_decay": "decay", "numeric": "numbers"}
 
@@ -63,7 +64,7 @@ def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
         for reason in ("finished", "early stopped", "diverged", "out of time")
     }
     how = ", ".join(f"{count} {reason}" for reason, count in ended.items() if count)
-    text = f"{len(runs)} networks of {len(groups)} settings were trained together: {how}."
+    text = f"{len(runs)} networks of {count(len(groups), 'setting')} were trained together: {how}."
     scored = [g for g in groups if g["loss_mean"] is not None]
     if len(scored) > 1:
         text += f" The lowest mean validation loss has {min(scored, key=lambda g: g['loss_mean'])['label']}."

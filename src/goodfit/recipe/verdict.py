@@ -34,7 +34,8 @@ def _against_constant(report: dict[str, Any]) -> str | None:
     if constant is None or constant.get("test") is None:
         return None
     test, metric = report["test"], report["task"]["metric"]
-    text = f"{metric} {figure(test['value'])}, where always answering {constant['about'].split(',')[0]} gives {figure(constant['test'])}."
+    answer = constant["about"].split(",")[0]
+    text = f"The test {metric} is {figure(test['value'])}; always answering {answer} gives {figure(constant['test'])}."
     return text + f" One network alone reaches {figure(test['single']['value'])}."
 
 
