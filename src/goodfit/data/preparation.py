@@ -197,7 +197,7 @@ def _fit_category(values: pd.Series, name: str) -> Step:
 
 def _encode_category(step: Step, values: pd.Series, notes: list[str]) -> np.ndarray:
     text = as_text(values)
-    codes = pd.Index(step.levels, dtype=object).get_indexer(text)
+    codes = pd.Index(step.levels, dtype=object).get_indexer(pd.Index(text))
     missing = text.isna().to_numpy()
     unseen = (codes < 0) & ~missing
     if unseen.any():
@@ -264,7 +264,11 @@ class OrdinalPreparation:
 
     def _codes(self, values: pd.Series, column: Column) -> np.ndarray:
         if column.kind == "category":
-            codes = pd.Index(self.levels[column.name], dtype=object).get_indexer(as_text(values)).astype(np.float64)
+            codes = (
+                pd.Index(self.levels[column.name], dtype=object)
+                .get_indexer(pd.Index(as_text(values)))
+                .astype(np.float64)
+            )
             return np.where(codes < 0, np.nan, codes)
         if column.kind == "date":
             return as_seconds(values)

@@ -63,7 +63,7 @@ def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
         reason: sum(t.reason == reason for t in runs)
         for reason in ("finished", "early stopped", "diverged", "out of time")
     }
-    how = ", ".join(f"{count} {reason}" for reason, count in ended.items() if count)
+    how = ", ".join(f"{n} {reason}" for reason, n in ended.items() if n)
     text = f"{len(runs)} networks of {count(len(groups), 'setting')} were trained together: {how}."
     scored = [g for g in groups if g["loss_mean"] is not None]
     if len(scored) > 1:
