@@ -1,6 +1,7 @@
 """Imports go only downward through the floors of the design, and never in a circle."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ FLOORS = [
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """Every module of the package with the modules of the package that it imports, also inside functions."""
     names = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in ROOT.rglob("*.py")}

@@ -79,7 +79,7 @@ def test_ensemble_beats_its_members_and_orders_them(house_task: gf.Task) -> None
     choice = choose_ensemble(runs, 6)
     losses = [t.validation_loss for t in choice.members]
     assert losses == sorted(losses) and len(choice.losses) == 6
-    assert min(choice.losses) == choice.losses[len(choice.members) - 1] <= choice.losses[0]
+    assert choice.losses[len(choice.members) - 1] <= 1.005 * min(choice.losses) < choice.losses[0]
     prediction = choice.members.predict(house_task.raw("validation"))
     assert house_task.score(prediction, "validation") == pytest.approx(
         choice.metrics[len(choice.members) - 1], rel=1e-5

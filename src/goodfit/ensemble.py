@@ -7,6 +7,9 @@ import numpy as np
 from goodfit.errors import GoodfitError
 from goodfit.runs import Runs, Training
 
+WITHIN_NOISE = 0.005
+"""Sizes whose validation loss is within this share of the lowest count as equal; the largest of them is taken."""
+
 
 @dataclass(frozen=True)
 class EnsembleChoice:
@@ -18,7 +21,9 @@ class EnsembleChoice:
 
 
 def choose_ensemble(runs: Runs, most: int, rank: str = "validation_loss") -> EnsembleChoice:
-    """Average the best trainings on validation; take as many as give the lowest validation loss.
+    """Average the best trainings on validation; take the largest size whose loss is the lowest, up to noise.
+
+    Among equals the larger ensemble depends less on the luck of the validation rows.
 
     Args:
         most: largest number of members.
@@ -40,7 +45,8 @@ def choose_ensemble(runs: Runs, most: int, rank: str = "validation_loss") -> Ens
         metrics.append(task.score(total / size, "validation"))
         losses.append(prediction_loss(task.kind == "regression", task.truth("validation"), total / size))
     curve = losses if rank == "validation_loss" else [task.metric.loss(m) for m in metrics]
-    size = int(np.argmin(curve)) + 1
+    best = min(curve)
+    size = max(n for n, value in enumerate(curve, start=1) if value <= best + WITHIN_NOISE * abs(best))
     return EnsembleChoice(Runs(task, [t for t, _ in ranked[:size]]), metrics, losses)
 
 

@@ -312,3 +312,15 @@ def test_time_limit_is_kept(houses_csv: Path, tmp_path: Path) -> None:
     assert time.monotonic() - started < 9
     report = json.loads((tmp_path / "r" / "report.json").read_text())
     assert report["status"] == "out of time" and any("time limit" in limit for limit in report["verdict"]["limits"])
+
+
+def test_resume_works_from_another_folder(
+    houses_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(houses_csv.parent)
+    assert main(["train", "houses.csv", "--target", "price", "--out", "run", *FAST]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["resume", str(houses_csv.parent / "run"), "-q"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == first

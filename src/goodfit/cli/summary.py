@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,7 @@ def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence
     for note in task.notes:
         console.print(f"  note: {note}", markup=False)
     budget = recipe.budget
-    axes = candidate_axes(budget, task, config.lr, recipe.settings, recipe.seed)
+    axes = candidate_axes(budget, task, config.lr, np.inf, recipe.settings, recipe.seed)
     rates = "the rates that the search finds" if "lr" in axes else "your rate"
     console.print(
         f"baselines; {budget.check_seeds} untrained networks; a rate search of {budget.rates} rates x {budget.rate_seeds} seeds, "

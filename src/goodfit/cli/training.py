@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from goodfit.cli.console import listening, say
 from goodfit.cli.summary import print_plan, print_summary
 from goodfit.config import read_settings
+from goodfit.data.builtin import BUILTIN
 from goodfit.errors import GoodfitError
 from goodfit.load import load
 from goodfit.recipe import Recipe, run_recipe
@@ -62,6 +63,13 @@ class Request(BaseModel):
             include={"target", "kind", "metric", "id", "group", "time", "test", "validation", "seed"}
         )
         return load(self.data, **options)
+
+    def locate(self) -> None:
+        """Make paths absolute, so that `resume` works from any folder."""
+        for name in ("data", "test", "validation"):
+            path = Path(getattr(self, name))
+            if path.exists() and str(path) not in BUILTIN:
+                setattr(self, name, str(path.resolve()))
 
     def recipe(self) -> Recipe:
         """Return the recipe's settings."""
@@ -116,6 +124,7 @@ def train_command(
     if dry_run:
         return
     request.fingerprint = loaded.fingerprint()
+    request.locate()
     folder = RunFolder.create(out or new_run_path(loaded.name))
     base.write(folder.path / "config.yaml")
     folder.write(REQUEST, request.model_dump())

@@ -1,5 +1,6 @@
 """Data sets by name: scikit-learn's bundled ones, California housing, Fashion-MNIST, airfoil self-noise."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from goodfit.data.idx import read_idx
 from goodfit.errors import GoodfitError, did_you_mean
 
 Kind = Literal["regression", "binary", "multiclass"]
+CALIFORNIA_ADDRESS = "https://ndownloader.figshare.com/files/5976036"  # as scikit-learn has it
 FASHION_ADDRESS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FASHION_SHA256 = {
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -25,8 +27,8 @@ FASHION_CLASSES = (
 )  # fmt: skip
 AIRFOIL = RemoteFile(
     "airfoil_self_noise.dat",
-    "https://archive.ics.uci.edu/ml/machine-learning-databases/00291/airfoil_self_noise.dat",
-    None,
+    "https://archive.ics.uci.edu/static/public/291/airfoil+self+noise.zip",
+    "74c75fd71783f1e6b71f8a622b993dc592897a97cd689c5090a07147a1b097b3",
 )
 AIRFOIL_COLUMNS = (
     "frequency", "angle_of_attack", "chord_length", "free_stream_velocity", "suction_side_displacement_thickness",
@@ -91,18 +93,24 @@ def _digits() -> RawData:
 
 
 def _california() -> RawData:
-    here = data_folder()
-    home = (
-        here / "scikit-learn"
-        if here and (here / "scikit-learn" / "cal_housing_py3.pkz").is_file()
-        else cache_folder() / "scikit-learn"
-    )
+    name = "cal_housing_py3.pkz"
+    homes = [folder / "scikit-learn" for folder in (data_folder(), cache_folder()) if folder is not None]
+    home = next((folder for folder in homes if (folder / name).is_file()), homes[-1])
+    was_stored = (home / name).is_file()
     try:
-        frame = datasets.fetch_california_housing(data_home=str(home), as_frame=True, n_retries=1).frame
-    except OSError:  # URLError, timeouts and refused connections are all OSErrors
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn warns that it tries again; the error below says it all
+            frame = datasets.fetch_california_housing(data_home=str(home), as_frame=True, n_retries=1).frame
+        if frame.shape != (20640, 9):
+            raise ValueError(f"it holds {frame.shape[0]} x {frame.shape[1]} values, not 20640 x 9")
+    # a damaged pickle raises nearly anything, a broken connection more than OSError
+    except Exception as error:
+        reason = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
+        if was_stored:
+            raise GoodfitError(f"{home / name} is damaged ({reason}): delete it to download it again") from None
         raise GoodfitError(
-            "california-housing is not on this machine and cannot be downloaded: put cal_housing_py3.pkz, as scikit-learn's "
-            f"fetch_california_housing stores it, into {home} (or into scikit-learn/ under $GOODFIT_DATA)"
+            f"california-housing is not on this machine and cannot be had from {CALIFORNIA_ADDRESS} ({reason}): put that file"
+            f" as cal_housing.tgz into {home} (or scikit-learn's {name} into $GOODFIT_DATA/scikit-learn)"
         ) from None
     return RawData(frame=frame, target="MedHouseVal", kind="regression")
 

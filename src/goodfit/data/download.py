@@ -2,9 +2,12 @@
 
 import gzip
 import hashlib
+import http.client
+import io
 import os
 import tempfile
 import urllib.request
+import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +16,19 @@ from goodfit.errors import GoodfitError
 
 TIMEOUT_SECONDS = 30
 TRIES = 2
-CHUNK = 1 << 20
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file, its official address, the SHA-256 of its unpacked content (None: not published), its folder."""
+    """A file, the official address of it or of a zip archive that holds it, and where it is kept.
+
+    `sha256` is that of the unpacked content: the same content may be gzipped in different ways.
+    """
 
     name: str
     address: str
-    sha256: str | None
+    sha256: str
     folder: str = ""
 
 
@@ -46,6 +52,8 @@ def cache_folder() -> Path:
 def fetch(file: RemoteFile) -> Path:
     """Return the file's path: from the data folder, the cache, or its address; its content is verified each time.
 
+    The data folder is only read.
+
     Raises:
         GoodfitError: not here and not to be had, or damaged; says which file is wanted where.
     """
@@ -55,53 +63,72 @@ def fetch(file: RemoteFile) -> Path:
         if path.is_file():
             _verify(path, file)
             return path
+    content = _download(file, cached.parent)
     try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        _download(file, cached)
+        _keep(content, cached)
     except OSError as error:
-        reason = getattr(error, "reason", None) or error
         raise GoodfitError(
-            f"{file.name} is not on this machine and {file.address} cannot be reached ({reason}): put the file into {cached.parent}"
-            f" (or into {Path('$GOODFIT_DATA') / file.folder})"
+            f"{cached} cannot be written ({error.strerror}): set GOODFIT_CACHE to a folder that can be"
         ) from None
     return cached
 
 
-def _download(file: RemoteFile, path: Path) -> None:
-    """Download beside the place, verify, then rename; a transfer that breaks leaves nothing."""
+def _download(file: RemoteFile, wanted_in: Path) -> bytes:
+    where = f"put {file.name} into {wanted_in} (or into {Path('$GOODFIT_DATA') / file.folder})"
     for attempt in range(1, TRIES + 1):
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         try:
-            with (
-                os.fdopen(handle, "wb") as out,
-                urllib.request.urlopen(file.address, timeout=TIMEOUT_SECONDS) as source,
-            ):
-                wanted = source.headers.get("Content-Length")
-                size = 0
-                while chunk := source.read(CHUNK):
-                    size += out.write(chunk)
-            if wanted is not None and size != int(wanted):
-                raise OSError(f"the transfer ended after {size} of {wanted} bytes")
-            _verify(Path(beside), file)
-            Path(beside).replace(path)
-            return
-        except OSError:
+            with urllib.request.urlopen(file.address, timeout=TIMEOUT_SECONDS) as source:
+                content: bytes = source.read()
+        except (OSError, http.client.HTTPException) as error:  # an answer that breaks off is no OSError
             if attempt == TRIES:
-                raise
-        finally:
-            Path(beside).unlink(missing_ok=True)
+                reason = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
+                raise GoodfitError(
+                    f"{file.name} is not on this machine and cannot be had from {file.address} ({reason}): {where}"
+                ) from None
+            continue
+        content = _unzip(content, file.name) if content[:4] == ZIP else content
+        if _sha256(content) == file.sha256:
+            return content
+    raise GoodfitError(
+        f"what {file.address} gives is not {file.name} (its unpacked SHA-256 is not {file.sha256[:12]}...): {where}"
+    )
+
+
+def _unzip(content: bytes, name: str) -> bytes:
+    """Return a member of a zip archive; nothing where it cannot be had."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError):
+        return b""
+
+
+def _keep(content: bytes, path: Path) -> None:
+    """Write beside the place, then rename: whoever is stopped in between leaves no half file of that name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        Path(beside).replace(path)
+    finally:
+        Path(beside).unlink(missing_ok=True)
 
 
 def _verify(path: Path, file: RemoteFile) -> None:
-    if file.sha256 is None:
-        return
-    content = path.read_bytes()
     try:
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError, zlib.error):
-        content = b""
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        name = file.name if path.name.endswith(".part") else str(path)
+        intact = _sha256(path.read_bytes()) == file.sha256
+    except OSError as error:
+        raise GoodfitError(f"{path} cannot be read ({error.strerror}): mend its permissions") from None
+    if not intact:
         raise GoodfitError(
-            f"{name} from {file.address} is damaged (its unpacked SHA-256 is not {file.sha256[:12]}...): delete it to download it again"
+            f"{path} is damaged (its unpacked SHA-256 is not {file.sha256[:12]}...): delete it to download it again"
         )
+
+
+def _sha256(content: bytes) -> str:
+    """Return the SHA-256 of the unpacked content; nothing where it cannot be unpacked."""
+    try:
+        return hashlib.sha256(gzip.decompress(content) if content[:2] == GZIP else content).hexdigest()
+    except (OSError, EOFError, zlib.error):
+        return ""

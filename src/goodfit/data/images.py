@@ -1,20 +1,23 @@
 """Images: a folder of class folders, an `.npz` file, and their preparation."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from goodfit.errors import GoodfitError, MissingExtraError, did_you_mean
+from goodfit.data.decoding import decode_images
+from goodfit.errors import GoodfitError, did_you_mean
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 IMAGE_ARRAYS = ("images", "image", "x", "x_train", "data", "arr_0")
 LABEL_ARRAYS = ("labels", "label", "y", "y_train", "target", "targets", "arr_1")
 LAYOUT = "a folder of class folders, such as images/cat/1.png and images/dog/2.png"
+
+Size = Annotated[int, Field(strict=True, ge=1)]
+Centre = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Scale = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,12 @@ def read_image_folder(path: Path) -> ImageSet:
     All are brought to the most common size; grey only if all are grey.
 
     Raises:
-        GoodfitError: another layout, an empty class, a file that is no image.
+        GoodfitError: no such folder, another layout, an empty class, a file that is no image.
     """
-    files = _images_in(path)
+    if not path.is_dir():
+        raise GoodfitError(f"{path} is not a folder: expected {LAYOUT}")
+    notes: list[str] = []
+    files = _images_in(path, notes)
     classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not files and not classes:
         raise GoodfitError(f"{path} holds no images: expected {LAYOUT}")
@@ -42,14 +48,13 @@ def read_image_folder(path: Path) -> ImageSet:
         raise GoodfitError(f"{path} holds both images and folders: expected {LAYOUT}")
     labels = None
     if classes:
-        of_class = {folder.name: _images_in(folder) for folder in classes}
+        of_class = {folder.name: _images_in(folder, notes) for folder in classes}
         empty = [name for name, found in of_class.items() if not found]
         if empty:
             raise GoodfitError(f"{path / empty[0]} holds no images: expected {LAYOUT}")
         files = [file for found in of_class.values() for file in found]
         labels = np.array([name for name, found in of_class.items() for _ in found])
-    notes: list[str] = []
-    return ImageSet(_read_files(files, notes), labels, notes)
+    return ImageSet(decode_images(files, notes), labels, notes)
 
 
 def read_npz(path: Path, target: str | None) -> ImageSet:
@@ -57,64 +62,90 @@ def read_npz(path: Path, target: str | None) -> ImageSet:
 
     Args:
         target: name of the label array; by default one of `LABEL_ARRAYS`.
+
+    Raises:
+        GoodfitError: no such file, a damaged one, or arrays that are no images with one label each.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise GoodfitError(f"there is no file {path}{did_you_mean(path.name, beside)}: check the path") from None
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise GoodfitError(
-            f"{path} is not a readable .npz file of plain arrays ({str(error).splitlines()[0]})"
-        ) from None
+    arrays = _read_arrays(path)
     found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
-    images = _pick(arrays, IMAGE_ARRAYS)
-    labels = arrays.get(target) if target else _pick(arrays, LABEL_ARRAYS)
-    if target and labels is None:
+    image_name = _pick(arrays, IMAGE_ARRAYS)
+    label_name = target or _pick(arrays, LABEL_ARRAYS)
+    if target and target not in arrays:
         raise GoodfitError(f"{path} has no array '{target}'{did_you_mean(target, arrays)}: it holds {found}")
-    if images is None or images.ndim not in (3, 4):
+    if image_name is None or arrays[image_name].ndim not in (3, 4) or 0 in arrays[image_name].shape:
         raise GoodfitError(
             f"{path} needs an array 'images' of [n, H, W], [n, H, W, C] or [n, C, H, W]: it holds {found}"
         )
+    images, how = _channels_first(_plain(arrays[image_name], str(path)))
+    labels = None if label_name is None else arrays[label_name]
+    if labels is not None and labels.shape == (len(images), 1):
+        labels = labels[:, 0]
     if labels is not None and labels.shape != (len(images),):
         raise GoodfitError(
             f"{path} has {len(images)} images but labels of shape {labels.shape}: one label each is needed"
         )
-    images, how = _channels_first(images)
-    images = images if images.dtype == np.uint8 else images.astype(np.float32)
-    return ImageSet(images, labels, [f"{path.name}: images are read as {how}"])
+    notes = [f"{path.name}: images are read as {how}"]
+    others = [name for name in arrays if name not in (image_name, label_name)]
+    if others:
+        notes.append(f"{path.name}: these arrays are not used: {', '.join(others)}")
+    return ImageSet(images, labels, notes)
 
 
 class PixelPreparation(BaseModel):
-    """Centre and scale for each channel, fitted on the training part; bytes are first brought to [0, 1]."""
+    """Centre and scale for each channel, fitted on the training part.
+
+    Whole numbers are bytes and first brought to [0, 1]; floats are taken as they are. Which of the two the training
+    part held is kept: the other at prediction would be off by a factor of 255 without a sign of it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: tuple[int, int, int]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
+    size: tuple[Size, Size, Size]
+    values: Literal["bytes", "floats"]
+    mean: tuple[Centre, ...]
+    scale: tuple[Scale, ...]
+
+    @model_validator(mode="after")
+    def _one_per_channel(self) -> "PixelPreparation":
+        if not len(self.mean) == len(self.scale) == self.size[0]:
+            raise ValueError("one centre and one scale per channel")
+        return self
 
     @classmethod
     def fit(cls, images: np.ndarray) -> "PixelPreparation":
-        """Fit on images [n, C, H, W]."""
-        pixels = _unit(images)
+        """Fit on images [n, C, H, W].
+
+        Raises:
+            GoodfitError: pixels that are neither bytes nor finite floats.
+        """
+        plain = _plain(images, "the images")
+        pixels = _unit(plain)
         scale = pixels.std(axis=(0, 2, 3), dtype=np.float64)
         return cls(
             size=tuple(images.shape[1:]),
+            values=_values(plain),
             mean=tuple(pixels.mean(axis=(0, 2, 3), dtype=np.float64).tolist()),
             scale=tuple(np.where(scale > 1e-8, scale, 1.0).tolist()),
         )
 
     def transform(self, images: np.ndarray) -> np.ndarray:
-        """Return float32 [n, C, H, W]; images of another size are an error."""
+        """Return float32 [n, C, H, W].
+
+        Raises:
+            GoodfitError: images of another size or kind of numbers than in training.
+        """
         if not isinstance(images, np.ndarray) or images.ndim != 4 or tuple(images.shape[1:]) != self.size:
-            got = " x ".join(map(str, images.shape[1:]))
+            got = _times(images.shape[1:]) if isinstance(images, np.ndarray) else f"a {type(images).__name__}"
             raise GoodfitError(
-                f"the images are {got}: the model was trained on {' x '.join(map(str, self.size))} (channels, height, width)"
+                f"the images are {got}: the model was trained on {_times(self.size)} (channels, height, width)"
+            )
+        plain = _plain(images, "the images")
+        if _values(plain) != self.values:
+            raise GoodfitError(
+                f"the images hold {_values(plain)}: the model was trained on {self.values} (bytes are whole numbers 0 ... 255)"
             )
         mean, scale = (np.array(v, dtype=np.float32)[:, None, None] for v in (self.mean, self.scale))
-        return (_unit(images) - mean) / scale
+        return (_unit(plain) - mean) / scale
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted values as JSON."""
@@ -122,7 +153,11 @@ class PixelPreparation(BaseModel):
 
     @classmethod
     def restore(cls, stored: dict[str, Any]) -> "PixelPreparation":
-        """Make a preparation of what `to_json` gave."""
+        """Make a preparation of what `to_json` gave.
+
+        Raises:
+            GoodfitError: anything else.
+        """
         try:
             return cls.model_validate(stored)
         except ValidationError:
@@ -131,55 +166,78 @@ class PixelPreparation(BaseModel):
             ) from None
 
 
-def _unit(images: np.ndarray) -> np.ndarray:
-    return images.astype(np.float32) / np.float32(255) if images.dtype == np.uint8 else images.astype(np.float32)
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+def _plain(images: np.ndarray, where: str) -> np.ndarray:
+    """Return uint8 where all values are whole numbers of a byte, float32 of floats; anything else is an error."""
+    if images.dtype.kind in "biu":
+        if images.dtype.itemsize > 1 or images.dtype.kind == "i":
+            low, high = (int(images.min()), int(images.max())) if images.size else (0, 0)
+            if low < 0 or high > 255:
+                raise GoodfitError(
+                    f"{where}: whole numbers must be bytes, 0 ... 255, but they are {low} ... {high}: bring them to floats"
+                )
+        return images.astype(np.uint8, copy=False)
+    if images.dtype.kind != "f":
+        raise GoodfitError(f"{where}: pixels must be bytes or floats, but they are {images.dtype}")
+    with np.errstate(over="ignore"):
+        single = images.astype(np.float32, copy=False)
+    bad = ~np.isfinite(single)
+    if bad.any():
+        count = int(bad.reshape(len(bad), -1).any(axis=1).sum())
+        raise GoodfitError(f"{where}: {count} of {len(bad)} images hold NaN or infinite pixels: mend or remove them")
+    return single
 
 
-def _pillow() -> ModuleType:
+def _values(plain: np.ndarray) -> Literal["bytes", "floats"]:
+    return "bytes" if plain.dtype == np.uint8 else "floats"
+
+
+def _unit(plain: np.ndarray) -> np.ndarray:
+    return plain.astype(np.float32) / np.float32(255) if plain.dtype == np.uint8 else plain
+
+
+def _images_in(folder: Path, notes: list[str]) -> list[Path]:
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    found = [p for p in files if p.suffix.lower() in ENDINGS]
+    others = [p.name for p in files if p.suffix.lower() not in ENDINGS]
+    if found and others:
+        notes.append(f"{folder.name}: {len(others)} of {len(files)} files are no images and left out ({others[0]})")
+    return found
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        import PIL.Image
-    except ImportError:
-        raise MissingExtraError("Pillow", "images", "reading image files") from None
-    return PIL.Image
+        opened = np.load(path, allow_pickle=False)
+        if isinstance(opened, np.ndarray):
+            arrays = None
+        else:
+            with opened:
+                arrays = {name: opened[name] for name in opened.files}
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise GoodfitError(f"there is no file {path}{did_you_mean(path.name, beside)}: check the path") from None
+    except Exception as error:  # a damaged archive raises nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise GoodfitError(f"{path} is not a readable .npz file of plain arrays ({reason})") from None
+    if arrays is None:
+        raise GoodfitError(f"{path} holds a single array: write images and labels with numpy.savez")
+    return arrays
 
 
-def _read_files(files: list[Path], notes: list[str]) -> np.ndarray:
-    pillow = _pillow()
-    images = []
-    for file in files:
-        try:
-            with pillow.open(file) as image:
-                images.append(image.convert("L" if image.mode in ("1", "L", "I", "I;16", "F") else "RGB"))
-        except (OSError, ValueError, pillow.DecompressionBombError) as error:
-            raise GoodfitError(f"{file} cannot be read as an image ({error}): mend or remove it") from None
-    mode = "L" if all(image.mode == "L" for image in images) else "RGB"
-    sizes = Counter(image.size for image in images)
-    size, count = sizes.most_common(1)[0]
-    if len(sizes) > 1:
-        notes.append(
-            f"{len(images) - count} of {len(images)} images are resized to the most common size, {size[0]} x {size[1]}"
-        )
-    arrays = [
-        np.asarray(image.convert(mode).resize(size) if image.size != size else image.convert(mode)) for image in images
-    ]
-    stacked = np.stack(arrays)
-    return np.ascontiguousarray(stacked[:, None] if mode == "L" else stacked.transpose(0, 3, 1, 2))
-
-
-def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
-    lower = {name.lower(): array for name, array in arrays.items()}
-    return next((lower[name] for name in names if name in lower), None)
+def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> str | None:
+    written = {name.lower(): name for name in arrays}
+    return next((written[name] for name in names if name in written), None)
 
 
 def _channels_first(images: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return [n, C, H, W] and how the axes were read: 1, 3 or 4 are channels, else the smaller of both candidates."""
     if images.ndim == 3:
         return images[:, None], "[n, H, W], one channel"
-    if images.shape[1] in (1, 3, 4) and images.shape[3] not in (1, 3, 4):
-        return images, "[n, C, H, W]"
-    if images.shape[3] in (1, 3, 4):
+    first, last = images.shape[1], images.shape[3]
+    usual = (1, 3, 4)
+    if last in usual or (first not in usual and last < first):
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), "[n, H, W, C]"
     return images, "[n, C, H, W]"

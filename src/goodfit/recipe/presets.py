@@ -45,12 +45,12 @@ PRESETS: dict[str, Preset] = {
     ),
     # minutes
     "default": Preset(
-        steps=2500, treatments=("piecewise", "quantile"), rate_factors=(1.0, 0.4), decays=(0.03,), dropouts=(0.1, 0.3),
-        seeds=2, members=12,
+        steps=2500, treatments=("piecewise", "quantile"), rate_factors=(3.0, 1.0), decays=(0.03,), dropouts=(0.05, 0.2),
+        seeds=3, members=12,
     ),
     # as good as this version can, up to an hour
     "best": Preset(
-        steps=6000, treatments=("piecewise", "quantile", "robust"), rate_factors=(2.0, 1.0, 0.4, 0.15),
+        steps=6000, treatments=("piecewise", "quantile", "robust"), rate_factors=(5.0, 2.0, 1.0, 0.4),
         decays=(0.003, 0.1), dropouts=(0.0, 0.15, 0.3), seeds=4, members=32, width=384, rates=24, rate_seeds=4,
     ),
 }  # fmt: skip
@@ -80,11 +80,19 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
     return Config(**(chosen | settings))
 
 
-def candidate_axes(preset: Preset, task: Task, rate: float, settings: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Return the axes of the candidates' grid; what the user has set is not varied."""
+def candidate_axes(
+    preset: Preset, task: Task, rate: float, highest: float, settings: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Return the axes of the candidates' grid; what the user has set is not varied.
+
+    Args:
+        rate: learning rate that fell deepest in the short search. highest: end of its usable interval, which
+            no candidate exceeds. Full trainings, whose rate decays, often gain from a larger one.
+    """
+    rates = sorted({float(f"{min(rate * factor, max(highest, rate)):.3g}") for factor in preset.rate_factors})
     axes: dict[str, Any] = {
         "numeric": preset.treatments if task.is_table else preset.treatments[:1],
-        "lr": [float(f"{rate * factor:.3g}") for factor in preset.rate_factors],
+        "lr": rates,
         "weight_decay": preset.decays,
         "dropout": preset.dropouts,
         "seed": range(seed, seed + preset.seeds),

@@ -124,7 +124,7 @@ def run_recipe(
     report["learning_rate"] = rate
 
     listener.stage("candidates", "the best few, to the end")
-    axes = candidate_axes(recipe.budget, task, recipe.settings.get("lr", rate["chosen"]), recipe.settings, recipe.seed)
+    axes = candidate_axes(recipe.budget, task, rate["chosen"], rate["interval"][1], recipe.settings, recipe.seed)
     limit = time_left(CANDIDATES_SHARE_OF_TIME)
     runs = train(
         vary(config, **axes), task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
@@ -213,7 +213,7 @@ def _describe_ensemble(task: Task, choice: EnsembleChoice) -> dict[str, Any]:
         f"{figure(choice.metrics[0])} (best single network) to {figure(choice.metrics[size - 1])}."
     )
     if size == 1:
-        text = "No average of several networks had a lower validation loss than the best one alone."
+        text = "No average of several networks comes near the validation loss of the best one alone."
     return {"members": [t.id for t in choice.members], "by_size": sizes, "text": text}
 
 
