@@ -28,7 +28,9 @@ def imports() -> dict[str, set[str]]:
     for name, path in names.items():
         wanted = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("goodfit"):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                raise AssertionError(f"{path}:{node.lineno} imports relatively: write goodfit.... in full")
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "goodfit":
                 full = [f"{node.module}.{alias.name}" for alias in node.names]
                 wanted |= {f if f in names else str(node.module) for f in full}
             elif isinstance(node, ast.Import):
@@ -49,11 +51,8 @@ def test_every_module_has_a_floor() -> None:
 def test_imports_go_downward(module: str) -> None:
     if module == "goodfit":
         return
-    upward = {
-        wanted
-        for wanted in imports()[module]
-        if wanted != "goodfit" and FLOOR_OF[unit(wanted)] > FLOOR_OF[unit(module)]
-    }
+    assert "goodfit" not in imports()[module], f"{module} imports from goodfit itself, which is above all floors"
+    upward = {wanted for wanted in imports()[module] if FLOOR_OF[unit(wanted)] > FLOOR_OF[unit(module)]}
     assert not upward, f"{module} imports from a floor above: {upward}"
 
 

@@ -229,7 +229,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(server: Server, cache: Path)
     address, files, _ = server
     files["/f"] = CONTENT
     cache.write_text("a file where the folder should be")
-    with pytest.raises(GoodfitError, match="cannot be written .*: set GOODFIT_CACHE to a folder that can be"):
+    with pytest.raises(GoodfitError, match=r"cannot be written .*: set GOODFIT_CACHE to a folder that can be"):
         fetch(RemoteFile("f", f"{address}/f", CHECKSUM))
 
 

@@ -210,12 +210,9 @@ def _images_in(folder: Path, notes: list[str]) -> list[Path]:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        opened = np.load(path, allow_pickle=False)
-        if isinstance(opened, np.ndarray):
-            arrays = None
-        else:
-            with opened:
-                arrays = {name: opened[name] for name in opened.files}
+        with path.open("rb") as file:  # numpy leaves it open where the archive is damaged
+            opened = np.load(file, allow_pickle=False)
+            arrays = None if isinstance(opened, np.ndarray) else {name: opened[name] for name in opened.files}
     except FileNotFoundError:
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise GoodfitError(f"there is no file {path}{did_you_mean(path.name, beside)}: check the path") from None
