@@ -1,0 +1,21 @@
+"""The examples run, in their short form, as a user would start them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.mark.slow
+def test_house_prices(real_data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "house_prices.py"), "--short"]
+    environment = os.environ | {"GOODFIT_DATA": str(real_data)}
+    found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    assert "first training sample, standardised: (-0.7866, -0.0164), target 2.846" in found.stdout
+    assert "2-256-256-256-1: test MSE" in found.stdout
+    assert len(list(tmp_path.glob("runs/*/report.html"))) == 1
