@@ -3,7 +3,6 @@
 Adding one is adding one entry to `SCHEDULES`.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,18 +10,18 @@ import numpy as np
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 
-Schedule = Callable[[int, int], float]
-"""schedule(step, steps) -> factor, for steps 0 ... steps - 1."""
+Schedule = Callable[[np.ndarray, int], np.ndarray]
+"""schedule(step, steps) -> factor, for an array of steps within 0 ... steps - 1."""
 
 
-def constant(step: int, steps: int) -> float:
+def constant(step: np.ndarray, steps: int) -> np.ndarray:
     """1."""
-    return 1.0
+    return np.ones(len(step))
 
 
-def cosine(step: int, steps: int) -> float:
+def cosine(step: np.ndarray, steps: int) -> np.ndarray:
     """From 1 to 0 along half a cosine (Loshchilov & Hutter 2017); equals PyTorch's CosineAnnealingLR."""
-    return 0.5 * (1 + math.cos(math.pi * step / steps))
+    return 0.5 * (1 + np.cos(np.pi * step / steps))
 
 
 SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine}
@@ -41,5 +40,5 @@ def rate_table(config: Config, steps: int) -> np.ndarray:
         )
     schedule = SCHEDULES[config.schedule]
     warmup = min(config.warmup_steps, steps)
-    ramp = [(step + 1) / (warmup + 1) for step in range(warmup)]
-    return config.lr * np.array(ramp + [schedule(step, steps - warmup) for step in range(steps - warmup)])
+    ramp = (np.arange(warmup) + 1) / (warmup + 1)
+    return config.lr * np.concatenate([ramp, schedule(np.arange(steps - warmup), steps - warmup)])

@@ -38,8 +38,10 @@ from goodfit.training.folder import environment
 from goodfit.wording import figure
 
 SEARCH_SHARE_OF_TIME = 0.2
-CANDIDATES_SHARE_OF_TIME = 0.85
-"""Of a time limit, the rate search may use the first share, and candidates must end at the second; the rest is for judging."""
+"""The rate search must end when this share of a time limit is used."""
+JUDGING_SHARE, JUDGING_SECONDS = 0.15, (4.0, 30.0)
+"""The candidates must end so long before the limit: this share of it, but within these seconds (and they get at
+least 30 % of the limit); importance, bootstrap and report need that."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def run_recipe(
     started = time.monotonic()
     store = folder.store
     config = recipe.config(task)
-    time_left = _clock(recipe.time_limit, started)
+    clock = _Clock(recipe.time_limit, started)
 
     def once(name: str, what: str, compute: Callable[[], Any]) -> Any:
         listener.stage(name, what)
@@ -119,13 +121,13 @@ def run_recipe(
     rate = once(
         "learning rate",
         "many rates at once",
-        lambda: _rate(task, config, recipe, folder, time_left, listener),
+        lambda: _rate(task, config, recipe, folder, clock, listener),
     )
     report["learning_rate"] = rate
 
     listener.stage("candidates", "the best few, to the end")
     axes = candidate_axes(recipe.budget, task, rate["chosen"], rate["interval"][1], recipe.settings, recipe.seed)
-    limit = time_left(CANDIDATES_SHARE_OF_TIME)
+    limit = clock.for_candidates()
     runs = train(
         vary(config, **axes), task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
         on_progress=listener.progress,
@@ -154,11 +156,24 @@ def run_recipe(
     return plain_json(report)
 
 
-def _clock(limit: float | None, started: float) -> Callable[[float], float | None]:
-    """Return a function: seconds left until a share of the time limit is used (None without a limit)."""
-    if limit is None:
-        return lambda share: None
-    return lambda share: max(0.0, started + share * limit - time.monotonic())
+@dataclass(frozen=True)
+class _Clock:
+    """Seconds left for the stages under a time limit; None without one."""
+
+    limit: float | None
+    started: float
+
+    def for_search(self) -> float | None:
+        return None if self.limit is None else self._until(SEARCH_SHARE_OF_TIME * self.limit)
+
+    def for_candidates(self) -> float | None:
+        if self.limit is None:
+            return None
+        judging = min(max(JUDGING_SHARE * self.limit, JUDGING_SECONDS[0]), JUDGING_SECONDS[1])
+        return self._until(max(self.limit - judging, 0.3 * self.limit))
+
+    def _until(self, seconds: float) -> float:
+        return max(0.0, self.started + seconds - time.monotonic())
 
 
 def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener) -> dict[str, Any]:
@@ -191,13 +206,13 @@ def _rate(
     config: Config,
     recipe: Recipe,
     folder: RunFolder,
-    time_left: Callable[[float], float | None],
+    clock: _Clock,
     listener: Listener,
 ) -> dict[str, Any]:
     preset = recipe.budget
     search: RateSearch = find_learning_rate(
         task, config, points=preset.rates, seeds=preset.rate_seeds, steps=preset.rate_steps, folder=folder,
-        device=recipe.device, time_limit=time_left(SEARCH_SHARE_OF_TIME), on_progress=listener.progress,
+        device=recipe.device, time_limit=clock.for_search(), on_progress=listener.progress,
     )  # fmt: skip
     return asdict(search)
 
