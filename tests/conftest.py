@@ -1,6 +1,7 @@
 """Shared by all tests: where real data lie, and small tasks."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,14 @@ import pytest
 
 import goodfit as gf
 from goodfit.data.download import data_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Measurements and downloads of the tests go into a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOODFIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,6 @@ from torch import nn
 
 import goodfit as gf
 from goodfit.runs import conformal_half_width, t_interval
-from goodfit.training.planner import group, plan
-from goodfit.training.train import explain, make_problem
 
 CONFIG = gf.Config(width=16, epochs=4, lr=1e-2, batch_size=32)
 
@@ -63,27 +61,6 @@ def test_conformal_interval_covers(house_task: gf.Task) -> None:
     assert np.mean(held) == pytest.approx(0.9, abs=0.01)
 
 
-def test_planner_groups_by_shape_and_says_why(house_task: gf.Task) -> None:
-    configs = gf.vary(CONFIG, width=[8, 16], numeric=["standard", "quantile"], dropout=[0, 0.1], seed=range(2))
-    groups = group(configs, is_table=True)
-    assert [len(g) for g in groups] == [4, 4, 4, 4] and sorted(
-        position for members in groups for position in members
-    ) == list(range(16))
-    assert group(gf.vary(CONFIG, bins=[8, 16]), True) == [[0, 1]], "bins matter for piecewise only"
-    assert all(p.kernel == "dense" and "together" in p.reason for p, _ in explain(configs, house_task))
-    problem = make_problem(house_task, CONFIG, torch.device("cpu"))
-    assert len(plan([CONFIG] * 3, [0, 1, 2], problem, "sequential")) == 3
-
-
-def test_planner_splits_by_memory(house_task: gf.Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    from goodfit.training import planner
-
-    problem = make_problem(house_task, CONFIG, torch.device("cpu"))
-    monkeypatch.setattr(planner, "available_memory", lambda: 16 * planner.member_bytes(CONFIG, problem))
-    populations = plan([CONFIG] * 10, list(range(10)), problem)
-    assert [len(p.positions) for p in populations] == [4, 4, 2] and "free memory" in populations[0].reason
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -111,7 +88,7 @@ class OwnNet(nn.Module):
 @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
 def test_own_module_trains_compares_and_is_stored(house_task: gf.Task, tmp_path: Path) -> None:
     runs = gf.train(gf.vary(CONFIG, model=[OwnNet, "mlp"], seed=range(2)), house_task)
-    assert runs.frame()["kernel"].tolist() == ["sequential"] * 2 + ["dense"] * 2
+    assert runs.frame()["kernel"].tolist() == ["generic"] * 2 + ["resident"] * 2
     model = runs.filter(lambda t: t.config.model is OwnNet).model()
     gf.save_model(model, tmp_path / "m")
     name = f"{OwnNet.__module__}:OwnNet"

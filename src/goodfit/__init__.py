@@ -4,11 +4,9 @@ Describe a training (`Config`), vary it (`vary`), train all variants at once on 
 answer (`Runs`). Everything else is a client of these.
 """
 
-import os
+from goodfit._processor import choose_matrix_products
 
-# Intel MKL may pick another routine for another memory alignment; AUTO fixes the choice at no cost in speed,
-# so that a network's numbers do not depend on which networks lie beside it. MKL reads this at its first use.
-os.environ.setdefault("MKL_CBWR", "AUTO")
+choose_matrix_products()  # before anything loads the libraries
 
 from goodfit._version import __version__
 from goodfit.config import Config, vary

@@ -57,6 +57,8 @@ class Config(BaseModel):
     activation: str = "relu"
     init: str = "default"
     dropout: Rate = 0.0
+    dropconnect: Rate = 0.0
+    """Share of the weights that each training step leaves out (Wan et al. 2013)."""
 
     # objective and optimiser
     loss: str = "auto"
@@ -68,6 +70,8 @@ class Config(BaseModel):
     momentum: Rate = 0.9
     beta1: Rate = 0.9
     beta2: Rate = 0.999
+    rho: Rate = 0.9
+    """Share of the old moving average of squared gradients that RMSprop and Adadelta keep at each step."""
     eps: Annotated[float, Number, Field(gt=0)] = 1e-8
     schedule: str = "constant"
     warmup_steps: int = Field(0, ge=0)
@@ -78,6 +82,14 @@ class Config(BaseModel):
     bins: int = Field(32, ge=2, le=1024)
     """Bins per number for `numeric="piecewise"`."""
 
+    train_rows: Count | None = None
+    """Number of training samples, drawn by the seed; None takes all."""
+    label_noise: Rate = 0.0
+    """Share of training labels that are made wrong; for regression the noise's standard deviation in units of the
+    target's."""
+    mixup: float = Field(0.0, ge=0)
+    """Mixup's alpha (Zhang et al. 2018); 0 is none."""
+
     # budget
     batch_size: Count = 128
     epochs: int = Field(100, ge=0)
@@ -86,6 +98,8 @@ class Config(BaseModel):
     patience: Count | None = None
     """Stop after so many epochs without a lower validation loss; the best weights are kept either way."""
 
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What matrix products are computed in; weights and optimiser stay in float32 either way."""
     seed: int = 0
 
     def __init__(self, **settings: Any) -> None:

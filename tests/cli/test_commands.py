@@ -102,7 +102,7 @@ def test_dry_run_says_and_does_nothing(
     before = sorted(tmp_path.iterdir())
     assert main(["train", str(houses_csv), "--target", "price", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "regression, target 'price'" in out and "left out: every value is 'X'" in out and "kernel dense" in out
+    assert "regression, target 'price'" in out and "left out: every value is 'X'" in out and "kernel resident" in out
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -11,6 +11,7 @@ from goodfit.losses import LOSSES
 from goodfit.metrics import METRICS
 from goodfit.nn import ACTIVATIONS, INITIALISERS, build_model
 from goodfit.optim import OPTIMISERS, SCHEDULES
+from goodfit.optim.optimisers import Hyper, hyper_table
 from goodfit.optim.schedules import rate_table
 
 REFERENCE = {
@@ -73,23 +74,24 @@ def test_initialiser_variance_is_the_formula(name: str, variance: float) -> None
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_optimiser_equals_pytorch(name: str, decay: float) -> None:
-    from goodfit.optim.optimisers import Hyper
-
-    config = Config(optimiser=name, lr=0.01, weight_decay=decay)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
+def test_optimiser_equals_pytorch(name: str, decay: float, dtype: torch.dtype, tolerance: float) -> None:
+    """A population's update (two members with other rates beside) against PyTorch's optimiser for one network."""
+    config = Config(optimiser=name, lr=0.01, weight_decay=decay, momentum=0.8, rho=0.95, eps=1e-7)
     random = torch.Generator().manual_seed(0)
-    ours = torch.randn(5, 3, dtype=torch.float64, generator=random)
-    theirs = ours.clone().requires_grad_()
+    start = torch.randn(5, 3, dtype=dtype, generator=random)
+    ours, theirs = start.repeat(3, 1, 1), start.clone().requires_grad_()
     reference, optimiser = OPTIMISERS[name].torch([theirs], config), OPTIMISERS[name]
-    state = optimiser.start(ours)
-    for t in range(1, 31):
-        gradient = torch.randn(5, 3, dtype=torch.float64, generator=random)
+    slots = optimiser.start(ours)
+    members = [config.replace(lr=0.5), config, config.replace(lr=1e-4)]
+    tables = np.stack([hyper_table(member, np.full(60, member.lr)) for member in members])
+    for t in range(60):
+        gradient = torch.randn(5, 3, dtype=dtype, generator=random)
         theirs.grad = gradient.clone()
         reference.step()
-        b1, b2 = config.beta1, config.beta2
-        hyper = Hyper(config.lr, decay, config.momentum, b1, 1 - b1, 1 - b1**t, b2, 1 - b2, 1 - b2**t, config.eps)
-        optimiser.update(ours, gradient, state, hyper)
-        torch.testing.assert_close(ours, theirs.detach(), rtol=1e-6, atol=1e-12)
+        hyper = Hyper(*torch.from_numpy(tables[:, t]).to(dtype).reshape(3, -1, 1, 1).unbind(1))
+        optimiser.update(ours, gradient.repeat(3, 1, 1), slots, hyper)
+        torch.testing.assert_close(ours[1], theirs.detach(), rtol=tolerance, atol=tolerance * 1e-2)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

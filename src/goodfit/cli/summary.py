@@ -17,7 +17,7 @@ from goodfit.training.planner import Population
 from goodfit.wording import count, figure
 
 
-def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence[tuple[Population, Config]]) -> None:
+def print_plan(task: Task, recipe: Recipe, config: Config) -> None:
     """Say how the data were read and what will be trained."""
     console = Console(highlight=False, soft_wrap=True)
     parts = ", ".join(f"{part} {len(task.rows(part))}" for part in ("train", "validation", "test"))
@@ -40,9 +40,17 @@ def print_plan(task: Task, recipe: Recipe, config: Config, populations: Sequence
         f"up to {config.epochs} epochs of {math.ceil(len(task.rows('train')) / config.batch_size)} batches of {config.batch_size}; "
         f"an ensemble of up to {budget.members}; one look at the test part"
     )
+
+
+def print_populations(populations: Sequence[tuple[Population, Config]]) -> None:
+    """Say which networks train together, on which kernel, in how much memory, and why."""
+    console = Console(highlight=False, soft_wrap=True)
     for population, first in populations:
+        networks = count(len(population.positions), "network")
+        megabytes = math.ceil(population.bytes / 1e6)
         console.print(
-            f"networks of {first.model} {first.hidden}: kernel {population.kernel}, {population.reason}",
+            f"{networks} like {first.model} {first.hidden}, {first.numeric}: kernel {population.kernel} "
+            f"({population.reason}), at most {megabytes} MB",
             markup=False,
         )
 

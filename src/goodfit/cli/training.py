@@ -1,6 +1,7 @@
 """`goodfit train` and `goodfit resume`."""
 
 import json
+import math
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from goodfit.cli.console import listening, say
-from goodfit.cli.summary import print_plan, print_summary
+from goodfit.cli.summary import print_plan, print_populations, print_summary
 from goodfit.config import read_settings
 from goodfit.data.builtin import BUILTIN
 from goodfit.errors import GoodfitError
@@ -97,6 +98,9 @@ def train_command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, key=value; may be repeated.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default runs/<date>-<name>.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
+    explain_: Annotated[
+        bool, typer.Option("--explain", help="Say which networks train together, on which kernel, and why.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     verbose: Annotated[
@@ -118,9 +122,11 @@ def train_command(
         RunFolder.create(out)  # says that it is there already, before the data are read
     loaded = request.task()
     base = recipe.config(loaded)
-    populations = explain([base], loaded)
+    populations = explain(recipe.candidates(loaded, base, base.lr, math.inf), loaded, device=device)
     if verbose or dry_run:
-        print_plan(loaded, recipe, base, populations)
+        print_plan(loaded, recipe, base)
+    if verbose or dry_run or explain_:
+        print_populations(populations)
     if dry_run:
         return
     request.fingerprint = loaded.fingerprint()

@@ -4,17 +4,18 @@ from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.nn.activations import ACTIVATIONS
 from goodfit.nn.initialisers import INITIALISERS, initialise
-from goodfit.nn.mlp import MLP, KeyedDropout
-from goodfit.randomness import dropout_keys, key, torch_generator
+from goodfit.nn.mlp import MLP
+from goodfit.randomness import key, torch_generator
 
 
 def _mlp(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
-    return MLP(input_shape, config.hidden, outputs, ACTIVATIONS[config.activation], config.dropout)
+    return MLP(input_shape, config.hidden, outputs, ACTIVATIONS[config.activation], config.dropout, config.dropconnect)
 
 
 MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _mlp}
@@ -42,11 +43,12 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
         outputs: number of outputs: 1 for regression, C for classes.
 
     Raises:
-        GoodfitError: an unknown name, or a factory that does not return a module.
+        GoodfitError: an unknown name, or a factory that does not return a module, or one with nothing to train.
     """
     check_names(config)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(config.seed, "module") >> 1)
+        # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
+        torch.default_generator.manual_seed(key(config.seed, "module") >> 1)
         if isinstance(config.model, str):
             module = MODELS[config.model](config, input_shape, outputs)
         else:
@@ -55,6 +57,9 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
                 raise GoodfitError(
                     f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module"
                 )
+            _materialise(module, input_shape)
+            if not any(p.requires_grad for p in module.parameters()):
+                raise GoodfitError("the model has no parameters to train: return a module with at least one layer")
     # a user's own module keeps the weights its constructor drew, unless an initialiser is asked for
     if isinstance(config.model, str) or config.init != "default":
         initialise(
@@ -65,8 +70,8 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
     return module
 
 
-def seed_dropout(module: nn.Module, seed: int, step: int) -> None:
-    """Give every keyed dropout layer its key for one step."""
-    layers = (layer for layer in module.modules() if isinstance(layer, KeyedDropout))
-    for index, layer in enumerate(layers):
-        layer.key = int(dropout_keys([seed], step, index))
+def _materialise(module: nn.Module, input_shape: Sequence[int]) -> None:
+    """Let lazy layers find their sizes."""
+    if any(isinstance(p, UninitializedParameter) for p in module.parameters()):
+        with torch.no_grad():
+            module(torch.zeros(2, *input_shape))

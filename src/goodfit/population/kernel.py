@@ -4,15 +4,45 @@ The loop in `goodfit.population.loop` is written once against this interface.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.population.problem import Part, Problem
 
-EVALUATION_ROWS = 4096
-"""Rows passed through the networks at once when no gradient is needed."""
+
+@dataclass(frozen=True)
+class Batches:
+    """What every member sees in S consecutive steps.
+
+    Shape:
+        part: the samples; `part.y` is [n], or [K, n] where labels differ between members.
+        rows: K times int64 [S, B], rows of `part`. A batch with fewer than B rows is filled up by repeating its first.
+        counts: int64 [K, S], how many rows of each batch are real.
+        mix: float32 [K, S], share of a row's own sample in it, the rest is the sample opposite in the batch
+            (Mixup); 1 is none.
+        rates: float64 [K, S], learning rates.
+        first_step: steps that every member has taken before.
+    """
+
+    part: Part
+    rows: list[np.ndarray]
+    counts: np.ndarray
+    mix: np.ndarray
+    rates: np.ndarray
+    first_step: int
+
+    @property
+    def steps(self) -> int:
+        """S."""
+        return self.counts.shape[1]
+
+    def targets(self, member: int) -> Tensor:
+        """Return the targets [n] that a member sees."""
+        return self.part.y[member] if self.part.y.ndim == 2 else self.part.y
 
 
 class Kernel(Protocol):
@@ -20,17 +50,12 @@ class Kernel(Protocol):
 
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None: ...
 
-    def step(self, rows: Tensor, step: int, rates: Tensor) -> Tensor:
-        """Take one optimiser step each.
-
-        Shape:
-            rows: int64 [K, B], the training rows of each member's batch. rates: float64 [K].
-            returns: [K], the mean loss of each batch before the step.
-        """
+    def advance(self, batches: Batches) -> np.ndarray:
+        """Take S optimiser steps each; return the mean loss of every batch before its step: float64 [K, S]."""
         ...
 
-    def output(self, part: Part) -> Tensor:
-        """Return every member's output in evaluation mode: [K, n, n_out]."""
+    def output(self, part: Part, members: Sequence[int]) -> Tensor:
+        """Return these members' outputs in evaluation mode: [len(members), n, n_out]."""
         ...
 
     def weights(self, member: int) -> dict[str, Tensor]:

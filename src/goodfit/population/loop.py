@@ -1,8 +1,10 @@
 """The training loop of a population, in plain sight. It yields what happened; the caller decides what to keep."""
 
+import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,9 +14,15 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.optim.schedules import rate_table
-from goodfit.population.kernel import EVALUATION_ROWS, Kernel
-from goodfit.population.problem import Part, Problem
-from goodfit.randomness import batch_order
+from goodfit.population.kernel import Batches, Kernel
+from goodfit.population.own_data import OwnData
+from goodfit.population.problem import EVALUATION_ROWS, Part, Problem, StreamedPart
+from goodfit.population.workers import for_each
+
+SECONDS_AT_ONCE = 0.25
+"""About how long the kernel runs between two looks at the clock and at Ctrl-C."""
+STREAMED_ROWS = 65536
+"""Rows of streamed data held at once (and as many on their way)."""
 
 Reason = Literal["finished", "early stopped", "diverged", "out of time"]
 
@@ -54,111 +62,213 @@ class Outcome:
 
 @dataclass
 class _Member:
-    """What the loop remembers of one member while it is present."""
+    """What the loop remembers of one member while it is present.
+
+    Members take their steps together, but each has epochs of its own length (`Config.train_rows`).
+    """
 
     index: int
     config: Config
+    data: OwnData
+    limit: int
+    rates: np.ndarray
+    epoch: int = 0
+    began: int = 0
+    border: int = 0
+    """The step at which the member's epoch ends."""
+    loss_sum: float = 0.0
+    rows_seen: int = 0
     best_loss: float = math.inf
     best_epoch: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
     output: np.ndarray | None = None
 
-    def reason_to_leave(self, epoch: int, losses: tuple[float, float], done: bool, late: bool) -> Reason | None:
+    def begin_epoch(self) -> None:
+        """Start the next epoch where the last one ended."""
+        self.epoch, self.began = self.epoch + 1, self.border
+        self.border = min(self.began + self.data.steps_per_epoch, self.limit)
+        self.loss_sum, self.rows_seen = 0.0, 0
+        self.data.begin_epoch(self.epoch)
+
+    def hear(self, losses: np.ndarray, counts: np.ndarray) -> None:
+        """Take note of the losses of some batches; one is added after the other, however many come at once."""
+        self.loss_sum = float(np.add.accumulate([self.loss_sum, *(losses * counts)])[-1])
+        self.rows_seen += int(counts.sum())
+
+    @property
+    def train_loss(self) -> float:
+        """Mean loss of the epoch so far."""
+        return self.loss_sum / max(self.rows_seen, 1)
+
+    def reason_to_leave(self, losses: tuple[float, float], step: int, late: bool) -> Reason | None:
+        """Say why the member leaves at this border, or None if it stays."""
         if not all(map(math.isfinite, losses)):
             return "diverged"
-        if done:
+        if step >= self.limit:
             return "finished"
         if late:
             return "out of time"
         patience = self.config.patience
-        return "early stopped" if patience and epoch - self.best_epoch >= patience else None
+        return "early stopped" if patience and self.epoch - self.best_epoch >= patience else None
 
 
 def train_population(
-    configs: Sequence[Config], problem: Problem, kernel_type: type[Kernel], deadline: float | None = None
+    configs: Sequence[Config],
+    problem: Problem,
+    make_kernel: Callable[[Sequence[Config], Problem], Kernel],
+    deadline: float | None = None,
 ) -> Iterator[EpochRecord | Outcome]:
     """Train configs of one shape together; yield a record per member and epoch, and an `Outcome` as each leaves.
 
-    Members leave at epoch borders: at the end of their budget, when `patience` epochs brought no lower
-    validation loss, when a loss is not finite, or at the deadline (`time.monotonic()` seconds, looked at
-    before every step). Those who stay compute exactly what they would have computed without the others.
+    Members leave at the borders of their epochs: at the end of their budget, when `patience` epochs brought no lower
+    validation loss, when a loss is not finite, or at the deadline (`time.monotonic()` seconds, looked at about
+    every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have computed without the others.
 
-    The configs must agree in everything but what `goodfit.training.planner` lists as free per member.
+    The configs may differ in what the kernel allows (`goodfit.training.planner`).
     """
     started = time.monotonic()
-    steps_per_epoch = math.ceil(len(problem.train) / configs[0].batch_size)
-    limit = min(configs[0].epochs * steps_per_epoch, configs[0].max_steps or math.inf)
-    rates = torch.from_numpy(np.stack([rate_table(config, int(limit)) for config in configs]))
-    kernel = kernel_type(configs, problem)
-    members = [_Member(index, config) for index, config in enumerate(configs)]
-    train_losses = _mean_loss(kernel, _first_rows(problem.train), problem)[0]
-    epoch = step = 0
-    late = False
+    members = [_new_member(index, config, problem) for index, config in enumerate(configs)]
+    labels = _own_labels(members, problem)
+    kernel = make_kernel(configs, problem)
+    first = _first_rows(problem.train)
+    losses, _ = _mean_loss(kernel, first, range(len(members)), problem)
+    for member, loss in zip(members, losses, strict=True):
+        member.loss_sum, member.rows_seen = float(loss), 1
+    step, late, pace = 0, False, _Pace()
     while True:
-        held_out, outputs = _validation(kernel, train_losses, problem)
-        present = list(members)
-        for k, member in enumerate(present):
-            losses = float(train_losses[k]), float(held_out[k])
-            validation_loss = losses[1] if problem.validation else None
-            yield EpochRecord(member.index, epoch, step, losses[0], validation_loss)
-            better = losses[1] < member.best_loss if problem.validation else math.isfinite(losses[0])
-            if better or epoch == 0:
-                member.best_loss, member.best_epoch, member.weights = losses[1], epoch, kernel.weights(k)
-                member.output = outputs[k] if outputs is not None else None
-            reason = member.reason_to_leave(epoch, losses, step >= limit, late)
+        # members whose epoch ends here (all of them at the start, and when time is up)
+        ended = [k for k, member in enumerate(members) if late or step == member.border]
+        held_out, outputs = _validation(kernel, ended, problem)
+        leaving = set()
+        for i, k in enumerate(ended):
+            member = members[k]
+            train_loss = member.train_loss
+            validation_loss = float(held_out[i]) if problem.validation else None
+            yield EpochRecord(member.index, member.epoch, step, train_loss, validation_loss)
+            judged = train_loss if validation_loss is None else validation_loss
+            better = math.isfinite(judged) if validation_loss is None else judged < member.best_loss
+            if better or member.epoch == 0:
+                member.best_loss, member.best_epoch, member.weights = judged, member.epoch, kernel.weights(k)
+                member.output = outputs[i] if outputs is not None else None
+            reason = member.reason_to_leave((train_loss, judged), step, late)
             if reason:
-                members.remove(member)
+                leaving.add(k)
                 best_loss = member.best_loss if problem.validation else None
                 spent = time.monotonic() - started
                 yield Outcome(
-                    member.index, reason, member.best_epoch, epoch, step, best_loss, member.output, member.weights, spent
+                    member.index, reason, member.best_epoch, member.epoch, step, best_loss, member.output,
+                    member.weights, spent,
                 )  # fmt: skip
-        if not members:
-            return
-        if len(members) < len(present):
-            kernel.keep([k for k, member in enumerate(present) if member in members])
-            rates = rates[[k for k, member in enumerate(present) if member in members]]
-        epoch += 1
-        until = int(min(step + steps_per_epoch, limit))
-        seeds = [member.config.seed for member in members]
-        train_losses, step = _one_epoch(
-            kernel, problem, seeds, epoch, step, until, rates, configs[0].batch_size, deadline
-        )
+        if leaving:
+            stay = [k for k in range(len(members)) if k not in leaving]
+            members, labels = [members[k] for k in stay], None if labels is None else labels[stay]
+            if not members:
+                return
+            kernel.keep(stay)
+        for_each(_Member.begin_epoch, [member for member in members if member.border == step])
+        until = min(member.border for member in members)
+        step = _advance(kernel, members, problem, labels, step, until, pace, deadline)
         late = step < until or _is_past(deadline)
 
 
-def _one_epoch(
-    kernel: Kernel, problem: Problem, seeds: Sequence[int], epoch: int, step: int, until: int, rates: Tensor,
-    batch_size: int, deadline: float | None,
-) -> tuple[Tensor, int]:  # fmt: skip
-    """Step through one epoch (or to `until`, or the deadline); return the mean batch losses [K] and the step reached."""
-    orders = {seed: batch_order(seed, epoch, len(problem.train)) for seed in set(seeds)}
-    order = torch.stack([orders[seed] for seed in seeds]).to(problem.device)
-    total, seen = torch.zeros(len(seeds), dtype=torch.float64, device=problem.device), 0
-    for rows in order.split(batch_size, dim=1):
-        if step >= until or _is_past(deadline):
-            break
-        total += kernel.step(rows, step, rates[:, step]).double() * rows.shape[1]
-        seen += rows.shape[1]
-        step += 1
-    return total / max(seen, 1), step
+def _new_member(index: int, config: Config, problem: Problem) -> _Member:
+    data = OwnData(config, problem)
+    limit = int(min(config.epochs * data.steps_per_epoch, config.max_steps or math.inf))
+    return _Member(index, config, data, limit, rate_table(config, limit))
 
 
-def _mean_loss(kernel: Kernel, part: Part, problem: Problem) -> tuple[Tensor, np.ndarray]:
-    """Return every member's mean loss [K] and output [K, n, n_out] on a part."""
-    output = kernel.output(part)
-    losses = problem.row_loss(output, part.y.expand(len(output), -1)).double().mean(1)
-    return losses, output.cpu().numpy()
+def _own_labels(members: Sequence[_Member], problem: Problem) -> Tensor | None:
+    """Return the training targets of every member [K, n], or None where all see the same."""
+    if not any(member.config.label_noise for member in members):
+        return None
+    return torch.stack([problem.train.y if member.data.targets is None else member.data.targets for member in members])
 
 
-def _validation(kernel: Kernel, train_losses: Tensor, problem: Problem) -> tuple[Tensor, np.ndarray | None]:
+def _advance(
+    kernel: Kernel, members: Sequence[_Member], problem: Problem, labels: Tensor | None, step: int, until: int,
+    pace: "_Pace", deadline: float | None,
+) -> int:  # fmt: skip
+    """Step on to `until` or the deadline, a few steps at once; return the step reached."""
+    with contextlib.closing(_batches(members, problem, labels, step, until, pace)) as coming:
+        for batches in coming:
+            if _is_past(deadline):
+                break
+            began = time.monotonic()
+            losses = kernel.advance(batches)
+            pace.learn(batches.steps, time.monotonic() - began)
+            for member, own, counts in zip(members, losses, batches.counts, strict=True):
+                member.hear(own, counts)
+            step += batches.steps
+    return step
+
+
+class _Pace:
+    """How many steps the kernel takes at once, so that it answers about every `SECONDS_AT_ONCE`."""
+
+    def __init__(self) -> None:
+        self.steps = 8
+
+    def learn(self, steps: int, seconds: float) -> None:
+        """Adapt to the time that some steps took; at most double, for the first ones may have been slow or lucky."""
+        fitting = steps * SECONDS_AT_ONCE / max(seconds, 1e-9)
+        self.steps = max(1, int(min(fitting, 16 * steps)))
+
+
+def _batches(
+    members: Sequence[_Member], problem: Problem, labels: Tensor | None, step: int, until: int, pace: _Pace
+) -> Generator[Batches]:
+    """Yield what the members see from `step` to `until`; streamed samples are fetched one piece ahead."""
+
+    def fetch(start: int, stop: int) -> Batches:
+        spans = [(member, start - member.began, stop - member.began) for member in members]
+        part, rows = problem.train.fetch([member.data.rows(i, j) for member, i, j in spans])
+        return Batches(
+            part if labels is None else Part(part.x, labels),
+            rows,
+            np.stack([member.data.counts(i, j) for member, i, j in spans]),
+            np.stack([member.data.mix(start, stop - start) for member in members]),
+            np.stack([member.rates[start:stop] for member in members]),
+            start,
+        )
+
+    if not isinstance(problem.train, StreamedPart):
+        while step < until:
+            stop = min(step + pace.steps, until)
+            yield fetch(step, stop)
+            step = stop
+        return
+    at_once = max(1, STREAMED_ROWS // (len(members) * members[0].config.batch_size))
+    with ThreadPoolExecutor(1) as ahead:
+        borders = [*range(step, until, at_once), until]
+        coming = [ahead.submit(fetch, *borders[:2])]
+        for k in range(1, len(borders)):
+            if k + 1 < len(borders):
+                coming.append(ahead.submit(fetch, *borders[k : k + 2]))
+            yield coming.pop(0).result()
+
+
+def _mean_loss(
+    kernel: Kernel, part: Part | StreamedPart, members: Sequence[int], problem: Problem
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return these members' mean loss [len(members)] and output [len(members), n, n_out] on a part."""
+    sums, outputs = np.zeros(len(members)), []
+    for chunk in part.chunks():
+        output = kernel.output(chunk, members)
+        sums += problem.row_loss(output, chunk.y.expand(len(output), -1)).double().sum(1).cpu().numpy()
+        outputs.append(output.cpu().numpy())
+    return sums / len(part), np.concatenate(outputs, axis=1) if len(outputs) > 1 else outputs[0]
+
+
+def _validation(kernel: Kernel, ended: Sequence[int], problem: Problem) -> tuple[np.ndarray, np.ndarray | None]:
     if problem.validation is None:
-        return train_losses, None
-    return _mean_loss(kernel, problem.validation, problem)
+        return np.full(len(ended), np.nan), None
+    return _mean_loss(kernel, problem.validation, ended, problem)
 
 
-def _first_rows(part: Part) -> Part:
-    return Part(part.x[:EVALUATION_ROWS], part.y[:EVALUATION_ROWS])
+def _first_rows(part: Part | StreamedPart) -> Part:
+    """Return the rows on which the untrained network's loss is told."""
+    chunk = next(part.chunks())
+    return Part(chunk.x[:EVALUATION_ROWS], chunk.y[:EVALUATION_ROWS])
 
 
 def _is_past(deadline: float | None) -> bool:

@@ -1,68 +1,168 @@
-"""The reference kernel: one network, plain PyTorch, any module."""
+"""Any module, in plain PyTorch: one network after another on all cores, or one on each core side by side."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError
-from goodfit.nn.models import build_model, seed_dropout
+from goodfit.nn.dropout import key_dropouts, seed_dropout
+from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser
-from goodfit.population.kernel import EVALUATION_ROWS
-from goodfit.population.problem import Part, Problem
+from goodfit.population.kernel import Batches
+from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
+from goodfit.population.samples import gather_one
+from goodfit.population.workers import for_each
 from goodfit.randomness import key
 
 
-class SequentialKernel:
-    """A population of exactly one (see `goodfit.population.kernel.Kernel`).
+def refusal_side_by_side(config: Config, problem: Problem) -> str | None:
+    """Say why the side-by-side kernel cannot train a config, or return None."""
+    module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+    return "the module draws random numbers itself" if draws_random_numbers(module, problem) else None
 
-    Random draws inside a user's own module come from PyTorch's global generator, which is seeded by
-    (seed, step) for the time of the step and put back afterwards.
+
+class SequentialKernel:
+    """Members one after another, each on all cores (see `goodfit.population.kernel.Kernel`)."""
+
+    def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
+        self._networks = [Network(config, problem) for config in configs]
+
+    def advance(self, batches: Batches) -> np.ndarray:
+        return np.stack([network.advance(batches, k) for k, network in enumerate(self._networks)])
+
+    def output(self, part: Part, members: Sequence[int]) -> Tensor:
+        return torch.stack([self._networks[k].output(part) for k in members])
+
+    def weights(self, member: int) -> dict[str, Tensor]:
+        return self._networks[member].weights()
+
+    def keep(self, members: Sequence[int]) -> None:
+        self._networks = [self._networks[k] for k in members]
+
+
+class SideBySideKernel:
+    """Members at the same time, each on a core of its own (see `goodfit.population.kernel.Kernel`).
+
+    Not for modules that draw random numbers themselves: the cores would share one stream.
     """
 
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
-        (self._config,) = configs
-        self._problem = problem
-        self._module = build_model(self._config, problem.input_shape, problem.outputs).to(problem.device)
-        parameters = [p for p in self._module.parameters() if p.requires_grad]
-        if not parameters:
-            raise GoodfitError("the model has no parameters to train: return a module with at least one layer")
-        self._optimiser = find_optimiser(self._config.optimiser).torch(parameters, self._config)
+        self._networks = [Network(config, problem) for config in configs]
 
-    def step(self, rows: Tensor, step: int, rates: Tensor) -> Tensor:
-        x, y = self._problem.train.x[rows[0]], self._problem.train.y[rows[0]]
-        for group in self._optimiser.param_groups:
-            group["lr"] = float(rates[0])
+    def advance(self, batches: Batches) -> np.ndarray:
+        def train(k: int) -> np.ndarray:
+            return self._networks[k].advance(batches, k)
+
+        return np.stack(for_each(train, range(len(self._networks))))
+
+    def output(self, part: Part, members: Sequence[int]) -> Tensor:
+        return torch.stack(for_each(lambda k: self._networks[k].output(part), list(members)))
+
+    def weights(self, member: int) -> dict[str, Tensor]:
+        return self._networks[member].weights()
+
+    def keep(self, members: Sequence[int]) -> None:
+        self._networks = [self._networks[k] for k in members]
+
+
+class Network:
+    """One network with its optimiser.
+
+    PyTorch's dropout layers are replaced by keyed ones. Other draws inside a user's module come from PyTorch's
+    global generator, which is seeded by (seed, step) for the time of the step and put back afterwards.
+    """
+
+    def __init__(self, config: Config, problem: Problem) -> None:
+        self._config, self._problem = config, problem
+        self._module = key_dropouts(build_model(config, problem.input_shape, problem.outputs)).to(problem.device)
+        parameters = [p for p in self._module.parameters() if p.requires_grad]
+        self._optimiser = find_optimiser(config.optimiser).torch(parameters, config)
+        self._draws = draws_random_numbers(self._module, problem)
+
+    def advance(self, batches: Batches, member: int) -> np.ndarray:
+        """Take the steps of one member; return the batch losses [S]."""
         self._module.train()
-        devices = [x.device] if x.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(key(self._config.seed, "step", step) >> 1)
-            seed_dropout(self._module, self._config.seed, step)
-            loss = self._problem.row_loss(self._shaped(self._module(x), len(x)), y).mean()
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self._optimiser.step()
-        return loss.detach().reshape(1)
+        losses = [self._step(batches, step, member) for step in range(batches.steps)]
+        return torch.stack(losses).double().cpu().numpy()
 
     @torch.no_grad()
     def output(self, part: Part) -> Tensor:
+        """Return the outputs [n, n_out] in evaluation mode."""
         self._module.eval()
-        return torch.cat([self._shaped(self._module(x), len(x)) for x in part.x.split(EVALUATION_ROWS)]).unsqueeze(0)
+        with self._own_stream(-1), self._autocast():
+            chunks = [self._shaped(self._module(x), len(x)) for x in part.x.split(EVALUATION_ROWS)]
+        return torch.cat(chunks).float()
 
-    def weights(self, member: int) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights on the CPU."""
         return {name: value.detach().cpu().clone() for name, value in self._module.state_dict().items()}
 
-    def keep(self, members: Sequence[int]) -> None:
-        """Nothing to do: the loop ends when the only member leaves."""
+    def _step(self, batches: Batches, step: int, member: int) -> Tensor:
+        samples = gather_one(batches, step, member)
+        for group in self._optimiser.param_groups:
+            group["lr"] = float(batches.rates[member, step])
+        number = batches.first_step + step
+        seed_dropout(self._module, self._config.seed, number)
+        with self._own_stream(number), self._autocast():
+            output = self._shaped(self._module(samples.x[0]), samples.x.shape[1])
+        loss = samples.losses(output.float().unsqueeze(0), self._problem.row_loss)[0]
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimiser.step()
+        return loss.detach()
+
+    @contextlib.contextmanager
+    def _own_stream(self, step: int) -> Iterator[None]:
+        if not self._draws:
+            yield
+            return
+        device = self._problem.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            stream = key(self._config.seed, "step", step) >> 1
+            torch.default_generator.manual_seed(stream)
+            if device.type == "cuda":
+                torch.cuda.manual_seed(stream)
+            yield
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self._config.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self._problem.device.type, dtype=torch.bfloat16)
 
     def _shaped(self, output: Tensor, rows: int) -> Tensor:
-        """Accept [B] for one output; name any other mismatch."""
-        wanted = (rows, self._problem.outputs)
-        if output.shape == (rows,) and self._problem.outputs == 1:
-            return output.unsqueeze(-1)
-        if tuple(output.shape) != wanted:
-            raise GoodfitError(
-                f"the model returns shape {tuple(output.shape)}: this task needs [rows, outputs] = {wanted}"
-            )
-        return output
+        return shaped(output, rows, self._problem.outputs)
+
+
+def shaped(output: Tensor, rows: int, outputs: int) -> Tensor:
+    """Accept [B] for one output; name any other mismatch."""
+    wanted = (rows, outputs)
+    if output.shape == (rows,) and outputs == 1:
+        return output.unsqueeze(-1)
+    if tuple(output.shape) != wanted:
+        raise GoodfitError(f"the model returns shape {tuple(output.shape)}: this task needs [rows, outputs] = {wanted}")
+    return output
+
+
+class _Listener(torch.utils._python_dispatch.TorchDispatchMode):
+    """Hears whether any operation draws random numbers."""
+
+    heard = False
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.heard |= torch.Tag.nondeterministic_seeded in operation.tags
+        return operation(*args, **kwargs or {})
+
+
+def draws_random_numbers(module: torch.nn.Module, problem: Problem) -> bool:
+    """Return whether a module draws random numbers of its own in training (beside dropout layers, which are keyed)."""
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    module.train()
+    x = next(iter(problem.train.chunks())).x[:2]
+    with torch.no_grad(), torch.random.fork_rng(), _Listener() as listener:
+        module(torch.cat([x, x]))
+    module.load_state_dict(state)
+    return listener.heard

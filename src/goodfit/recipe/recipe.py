@@ -86,6 +86,10 @@ class Recipe:
             raise GoodfitError("validation and test part need rows: give shares above 0")
         return base_config(self.budget, task, self.seed, self.settings)
 
+    def candidates(self, task: Task, config: Config, rate: float, highest: float) -> list[Config]:
+        """Return the grid of trainings around a learning rate (see `candidate_axes`)."""
+        return vary(config, **candidate_axes(self.budget, task, rate, highest, self.settings, self.seed))
+
 
 def run_recipe(
     task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = Listener()
@@ -126,10 +130,10 @@ def run_recipe(
     report["learning_rate"] = rate
 
     listener.stage("candidates", "the best few, to the end")
-    axes = candidate_axes(recipe.budget, task, rate["chosen"], rate["interval"][1], recipe.settings, recipe.seed)
+    candidates = recipe.candidates(task, config, rate["chosen"], rate["interval"][1])
     limit = clock.for_candidates()
     runs = train(
-        vary(config, **axes), task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
+        candidates, task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
         on_progress=listener.progress,
     )  # fmt: skip
     listener.stage("ensemble", "which networks to average")

@@ -1,96 +1,71 @@
 """Which configs train together, on which kernel, in how much memory, and why."""
 
-import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
-from goodfit.population import KERNELS
-from goodfit.population.kernel import EVALUATION_ROWS
-from goodfit.population.problem import Problem
+from goodfit.population import KERNELS, Problem
+from goodfit.population.dense import bucket
+from goodfit.population.workers import worker_count
 from goodfit.task import treatment
-
-FREE_PER_MEMBER = (
-    "seed", "init", "lr", "weight_decay", "momentum", "beta1", "beta2", "eps", "schedule", "warmup_steps", "dropout",
-    "patience",
-)  # fmt: skip
-"""Settings in which the members of one population may differ; all others make its shape."""
+from goodfit.training.footprint import member_bytes, shared_bytes
+from goodfit.training.measure import worth_measuring
 
 LARGEST_SHARE_OF_MEMORY = 0.25
-BYTES = 4
+"""Of the free memory, that one population may take."""
+PREFERRED = ("resident", "dense", "generic", "side-by-side", "sequential")
+"""Kernels in the order in which they are taken where nothing is measured."""
 
 
 @dataclass(frozen=True)
 class Population:
-    """Positions (in the list of configs) that train together, the kernel's name, and the reason in words."""
+    """Positions (in the list of configs) that train together, the kernel's name, the reason, and the memory they take."""
 
     positions: tuple[int, ...]
     kernel: str
     reason: str
+    bytes: int
 
 
-def group(configs: Sequence[Config], is_table: bool) -> list[list[int]]:
-    """Return the positions of configs that share a shape, in the order of their first."""
-    shapes: dict[tuple[object, ...], list[int]] = {}
-    for position, config in enumerate(configs):
-        own_model = () if isinstance(config.model, str) else (id(config.model),)
-        shared = {name: value for name, value in config.settings().items() if name not in FREE_PER_MEMBER}
-        shared.pop("bins")
-        shapes.setdefault((repr(shared), treatment(config, is_table), own_model), []).append(position)
-    return list(shapes.values())
+def group_by_data(configs: Sequence[Config], is_table: bool) -> list[list[int]]:
+    """Return the positions of configs that see the same prepared data and have the same loss, in order of their first."""
+    return _grouped(range(len(configs)), lambda k: (treatment(configs[k], is_table), configs[k].loss))
 
 
-def choose_kernel(config: Config, kernel: str = "auto") -> tuple[str, str]:
-    """Return the kernel's name for a config and the reason in words.
+def plan(
+    configs: Sequence[Config], positions: Sequence[int], problem: Problem, kernel: str = "auto",
+    measure: Callable[..., dict[str, float]] | None = None,
+) -> list[Population]:  # fmt: skip
+    """Split configs of one problem into populations, by kernel, shape and memory.
 
     Args:
         kernel: `auto`, or a name in `goodfit.population.KERNELS`.
+        measure: how to find out which kernel is fastest (`goodfit.training.measure.seconds_per_step`); None takes
+            the first that can.
     """
+    check_kernel(kernel)
+    fitting = {k: _fitting(configs[k], problem, kernel) for k in positions}
+    populations = []
+    for members in _grouped(positions, lambda k: (tuple(fitting[k]), _shape(configs[k], fitting[k][0]))):
+        name, reason = _fastest([configs[k] for k in members], problem, fitting[members[0]], measure)
+        if kernel == "auto":
+            reason += _why_not_faster(configs[members[0]], problem, name)
+        for alike in _grouped(members, lambda k: _shape(configs[k], name)):  # noqa: B023
+            populations += _within_memory(configs, alike, problem, name, reason)
+    return populations
+
+
+def check_kernel(kernel: str) -> None:
+    """Raise `GoodfitError` for a kernel that there is not."""
     if kernel != "auto" and kernel not in KERNELS:
         raise GoodfitError(
             f"kernel '{kernel}' is unknown{did_you_mean(kernel, KERNELS)}: choose auto, {', '.join(KERNELS)}"
         )
-    if kernel == "sequential":
-        return kernel, "one at a time, as asked"
-    if config.model == "mlp":
-        return "dense", "together, as batched matrix products"
-    if kernel == "dense":
-        raise GoodfitError(
-            "kernel 'dense' trains model 'mlp' only: choose 'sequential' or 'auto' for a model of your own"
-        )
-    return "sequential", "one at a time: the batched kernel knows model 'mlp' only"
-
-
-def plan(
-    configs: Sequence[Config], positions: Sequence[int], problem: Problem, kernel: str = "auto"
-) -> list[Population]:
-    """Split one group into populations by kernel and memory."""
-    first = configs[positions[0]]
-    kernel, reason = choose_kernel(first, kernel)
-    if kernel == "sequential":
-        return [Population((position,), kernel, reason) for position in positions]
-    most = max(1, int(available_memory() * LARGEST_SHARE_OF_MEMORY / member_bytes(first, problem)))
-    parts = math.ceil(len(positions) / most)
-    size = math.ceil(len(positions) / parts)
-    if parts > 1:
-        reason += (
-            f", in {parts} populations of up to {size} to stay within {LARGEST_SHARE_OF_MEMORY:.0%} of the free memory"
-        )
-    return [Population(tuple(positions[i : i + size]), kernel, reason) for i in range(0, len(positions), size)]
-
-
-def member_bytes(config: Config, problem: Problem) -> int:
-    """Return the bytes that one member of a population of perceptrons takes at most."""
-    sizes = [math.prod(problem.input_shape), *config.hidden, problem.outputs]
-    weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
-    copies = 7  # weights, gradient, two optimiser slots, best weights, two temporaries of the update
-    held_out = len(problem.validation or ()) * problem.outputs * 4
-    # a training step keeps about four tensors of each layer's size; evaluation two of the widest layer
-    activations = max(4 * config.batch_size * sum(sizes), 2 * EVALUATION_ROWS * max(sizes))
-    return BYTES * (copies * weights + held_out + activations + len(problem.train) * 2)
 
 
 def available_memory() -> int:
@@ -99,3 +74,106 @@ def available_memory() -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 8 << 30
+
+
+def _grouped(positions: Sequence[int], key: Callable[[int], Any]) -> list[list[int]]:
+    groups: dict[Any, list[int]] = {}
+    for position in positions:
+        groups.setdefault(key(position), []).append(position)
+    return list(groups.values())
+
+
+def _shape(config: Config, kernel: str) -> tuple[Any, ...]:
+    """Return the values in which the members of one population on a kernel agree."""
+    shape = {name: getattr(config, name) for name in KERNELS[kernel].shared}
+    if "width" in shape:
+        shape["width"] = tuple(map(bucket, config.hidden)) if kernel == "dense" else config.hidden
+        shape.pop("depth")
+    # a factory of one's own is compared by identity: two lambdas may build different modules
+    shape["model"] = config.model if isinstance(config.model, str) else id(config.model)
+    return tuple(sorted(shape.items()))
+
+
+def _fitting(config: Config, problem: Problem, kernel: str) -> list[str]:
+    """Return the kernels that can train a config, in the order of preference."""
+    if kernel != "auto":
+        reason = _refusal(kernel, config, problem)
+        if reason:
+            raise GoodfitError(f"kernel '{kernel}' cannot train this config ({reason}): choose 'auto'")
+        return [kernel]
+    if config.model == "mlp":
+        # vectorising by torch.func is for modules that no kernel knows
+        first = next(name for name in ("resident", "dense") if not _refusal(name, config, problem))
+        return [first, "sequential"]
+    return [name for name in PREFERRED if not _refusal(name, config, problem)]
+
+
+def _refusal(kernel: str, config: Config, problem: Problem) -> str | None:
+    """Return why a kernel cannot train a config; asked once for each make of network and shape of data."""
+    make = config.replace(seed=0, lr=1e-3, weight_decay=0.0, dropout=min(config.dropout, 0.5), init="default")
+    model: Any = config.model
+    return _asked(kernel, repr(make), model, problem.input_shape, problem.outputs, problem.row_loss, problem.device,
+                  _Unhashed((make, problem)))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Unhashed:
+    """A value that a cache carries along without comparing it."""
+
+    value: Any
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unhashed)
+
+
+@lru_cache(maxsize=256)
+def _asked(
+    kernel: str, make: str, model: Any, shape: Any, outputs: int, loss: Any, device: Any, asked: _Unhashed
+) -> Any:
+    return KERNELS[kernel].refusal(*asked.value)
+
+
+def _fastest(
+    configs: Sequence[Config], problem: Problem, fitting: Sequence[str], measure: Callable[..., dict[str, float]] | None
+) -> tuple[str, str]:
+    """Return the kernel for configs of one make, and the reason in words."""
+    candidates = [name for name in fitting if len(configs) > 1 or name not in ("generic", "side-by-side")]
+    first = candidates[0]
+    if len(candidates) == 1 or measure is None:
+        return first, KERNELS[first].words
+    if first in ("resident", "dense") and len(configs) >= worker_count():
+        return first, KERNELS[first].words
+    if not worth_measuring(configs, problem):
+        return first, f"{KERNELS[first].words} (too little work to measure alternatives)"
+    seconds = measure(configs, problem, candidates)
+    best = min(seconds, key=seconds.__getitem__)
+    others = ", ".join(f"{name} {1000 * value:.3g}" for name, value in seconds.items() if name != best)
+    return best, f"{KERNELS[best].words}; measured {1000 * seconds[best]:.3g} ms a step and network ({others})"
+
+
+def _why_not_faster(config: Config, problem: Problem, kernel: str) -> str:
+    """Say why a kernel that would be preferred was not taken."""
+    if config.model == "mlp" and kernel == "dense":
+        return f" (not resident: {_refusal('resident', config, problem)})"
+    reason = _refusal("generic", config, problem) if config.model != "mlp" and kernel != "generic" else None
+    return f" (not together: {reason})" if reason else ""
+
+
+def _within_memory(
+    configs: Sequence[Config], positions: Sequence[int], problem: Problem, kernel: str, reason: str
+) -> list[Population]:
+    """Cut a group into populations that fit in memory."""
+    sizes = [member_bytes(configs[k], problem, kernel) for k in positions]
+    common = shared_bytes([configs[k] for k in positions], problem, kernel)
+    room = max(available_memory() * LARGEST_SHARE_OF_MEMORY - common, max(sizes))
+    parts = math.ceil(sum(sizes) / room)
+    per_part = math.ceil(len(positions) / parts)
+    if parts > 1:
+        reason += f", in {parts} populations of up to {per_part} to stay within {LARGEST_SHARE_OF_MEMORY:.0%} of the free memory"
+    return [
+        Population(tuple(positions[i : i + per_part]), kernel, reason, sum(sizes[i : i + per_part]) + common)
+        for i in range(0, len(positions), per_part)
+    ]

@@ -19,7 +19,8 @@ from goodfit.runs import Runs, Training
 from goodfit.task import PartName, Task
 from goodfit.training.folder import RunFolder
 from goodfit.training.keep import FolderKeeper, Keeper, MemoryKeeper
-from goodfit.training.planner import Population, choose_kernel, group, plan
+from goodfit.training.measure import seconds_per_step
+from goodfit.training.planner import Population, check_kernel, group_by_data, plan
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def train(
         folder: run folder that keeps every finished training; one that it holds already is not trained again,
             so an interrupted call repeated gives the same result. None keeps everything in memory.
         stage: name under which the trainings are filed.
-        kernel: `auto`, `dense` or `sequential` (see `goodfit.training.planner`).
+        kernel: `auto` (see `goodfit.training.planner`), or a name in `goodfit.population.KERNELS`.
         device: `auto`, `cpu`, `cuda` or `mps`.
         time_limit: seconds; trainings still running then end at once with their best weights.
         keep_weights: False drops weights and outputs (a rate search needs only curves).
@@ -61,6 +62,7 @@ def train(
     """
     configs = [configs] if isinstance(configs, Config) else list(configs)
     _check(configs, task)
+    check_kernel(kernel)
     if isinstance(folder, Path | str):
         folder = RunFolder.open(folder) if Path(folder).exists() else RunFolder.create(Path(folder))
     deadline = None if time_limit is None else time.monotonic() + time_limit
@@ -70,25 +72,30 @@ def train(
     )
     done: dict[int, Training] = {}
     for position, config in enumerate(configs):
-        found = keeper.find(config, choose_kernel(config, kernel)[0])
+        names = KERNELS if kernel == "auto" else [kernel]
+        found = next(filter(None, (keeper.find(config, name) for name in names)), None)
         if found:
             done[position] = found
     waiting = [position for position in range(len(configs)) if position not in done]
-    for members in group([configs[position] for position in waiting], task.is_table):
+    for members in group_by_data([configs[position] for position in waiting], task.is_table):
         positions = [waiting[member] for member in members]
         problem = make_problem(task, configs[positions[0]], target_device)
-        for population in plan(configs, positions, problem, kernel):
+        for population in plan(configs, positions, problem, kernel, seconds_per_step):
             _run(population, configs, problem, keeper, done, deadline, on_progress)
     return Runs(task, [done[position] for position in range(len(configs))])
 
 
-def explain(configs: Sequence[Config], task: Task, kernel: str = "auto") -> list[tuple[Population, Config]]:
+def explain(
+    configs: Sequence[Config], task: Task, kernel: str = "auto", device: str = "auto"
+) -> list[tuple[Population, Config]]:
     """Return what `train` would put together, each population with its first config, without training."""
     _check(configs, task)
+    check_kernel(kernel)
+    target_device = choose_device(device)
     populations = []
-    for positions in group(configs, task.is_table):
-        problem = make_problem(task, configs[positions[0]], torch.device("cpu"))
-        populations += plan(configs, positions, problem, kernel)
+    for positions in group_by_data(configs, task.is_table):
+        problem = make_problem(task, configs[positions[0]], target_device)
+        populations += plan(configs, positions, problem, kernel, seconds_per_step)
     return [(population, configs[population.positions[0]]) for population in populations]
 
 
@@ -134,7 +141,7 @@ def _run(
     members = [configs[position] for position in population.positions]
     curves: list[list[tuple[int, int, float | None, float | None]]] = [[] for _ in members]
     heard = -1
-    for event in train_population(members, problem, KERNELS[population.kernel], deadline):
+    for event in train_population(members, problem, KERNELS[population.kernel].make, deadline):
         if isinstance(event, EpochRecord):
             curves[event.member].append(
                 (event.epoch, event.step, _finite(event.train_loss), _finite(event.validation_loss))

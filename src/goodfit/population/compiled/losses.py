@@ -1,0 +1,70 @@
+"""Losses and their gradient at the outputs, layout [n_out, B]; the formulas of `goodfit.losses`.
+
+A name that is missing in `LOSS_CODES` is trained by another kernel.
+"""
+
+import numpy as np
+
+from goodfit.population.compiled.elementary import exp
+from goodfit.population.compiled.jit import loop
+
+F = np.float32
+_ZERO, _HALF, _ONE, _TWO = F(0), F(0.5), F(1), F(2)
+
+LOSS_CODES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "cross_entropy": 3}
+"""By the name of the function in `goodfit.losses`."""
+
+
+@loop
+def _regression(code, output, target, weight, gradient):
+    total = 0.0
+    for i in range(output.shape[1]):
+        d = output[0, i] - target[i]
+        a = abs(d)
+        sign = _ONE if d > _ZERO else (-_ONE if d < _ZERO else _ZERO)
+        if code == 0:
+            loss, slope = d * d, _TWO * d
+        elif code == 1:
+            loss, slope = a, sign
+        else:
+            loss, slope = (_HALF * d * d, d) if a < _ONE else (a - _HALF, sign)
+        total += loss * weight[i]
+        gradient[0, i] += slope * weight[i]
+    return total
+
+
+@loop
+def _cross_entropy(output, label, weight, gradient, highest, total_exp):
+    classes, rows = output.shape
+    for i in range(rows):
+        highest[i], total_exp[i] = output[0, i], _ZERO
+    for c in range(1, classes):
+        for i in range(rows):
+            v = output[c, i]
+            # a comparison with NaN is false: NaN is carried on by the sum of exponentials
+            highest[i] = v if v > highest[i] else highest[i]
+    for c in range(classes):
+        for i in range(rows):
+            total_exp[i] += exp(output[c, i] - highest[i])
+    total = 0.0
+    for i in range(rows):
+        total += (np.log(np.float64(total_exp[i])) - (output[label[i], i] - highest[i])) * weight[i]
+    for c in range(classes):
+        for i in range(rows):
+            gradient[c, i] += exp(output[c, i] - highest[i]) / total_exp[i] * weight[i]
+    for i in range(rows):
+        gradient[label[i], i] -= weight[i]
+    return total
+
+
+@loop
+def add_loss(code, output, target, label, weight, gradient, highest, total_exp):
+    """Return the weighted sum of the rows' losses and add its gradient.
+
+    Shape:
+        output, gradient: [n_out, B]. target: float32 [B] (regression). label: int64 [B] (class index).
+        weight: float32 [B]. highest, total_exp: scratch [B].
+    """
+    if code == 3:
+        return _cross_entropy(output, label, weight, gradient, highest, total_exp)
+    return _regression(code, output, target, weight, gradient)

@@ -1,0 +1,76 @@
+"""The data as one member sees them: its sample of the training rows, its label noise, its order, its Mixup.
+
+Everything hangs on the member's seed, so it does not depend on who trains beside it.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from goodfit.config import Config
+from goodfit.population.problem import Problem
+from goodfit.randomness import batch_order, numpy_generator
+
+
+class OwnData:
+    """Rows, labels and batches of one member."""
+
+    def __init__(self, config: Config, problem: Problem) -> None:
+        self._config = config
+        available = len(problem.train)
+        self.count = min(config.train_rows or available, available)
+        self._rows = None
+        if self.count < available:
+            order = numpy_generator(config.seed, "training rows").permutation(available)
+            self._rows = np.sort(order[: self.count])
+        self.targets = noisy_targets(config, problem) if config.label_noise else None
+        self.steps_per_epoch = math.ceil(self.count / config.batch_size)
+        self._batches = np.empty((0, config.batch_size), np.int64)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Draw the order of an epoch's rows."""
+        order = batch_order(self._config.seed, epoch, self.count)
+        batch = self._config.batch_size
+        filled = np.empty(self.steps_per_epoch * batch, np.int64)
+        filled[: self.count] = order if self._rows is None else self._rows[order]
+        filled[self.count :] = filled[self.count - (self.count % batch or batch)]
+        self._batches = filled.reshape(-1, batch)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Return the rows of batches start ... stop - 1 of the epoch: int64 [S, B]."""
+        return self._batches[start:stop]
+
+    def counts(self, start: int, stop: int) -> np.ndarray:
+        """Return how many rows of those batches are real: int64 [S]."""
+        first = np.arange(start, stop) * self._config.batch_size
+        return np.minimum(self._config.batch_size, self.count - first)
+
+    def mix(self, first_step: int, steps: int) -> np.ndarray:
+        """Return the Mixup share of every step: float32 [S], drawn from Beta(alpha, alpha) (Zhang et al. 2018)."""
+        alpha = self._config.mixup
+        if alpha == 0:
+            return np.ones(steps, np.float32)
+        draws = [
+            numpy_generator(self._config.seed, "mixup", step).beta(alpha, alpha)
+            for step in range(first_step, first_step + steps)
+        ]
+        return np.array(draws, np.float32)
+
+
+def noisy_targets(config: Config, problem: Problem) -> Tensor:
+    """Return the training targets [n] with a member's label noise.
+
+    Classes: with probability `label_noise` a label is replaced by one of the other classes, all equally likely
+    (Nakkiran et al. 2020). Regression: normal noise with that standard deviation, in units of the target's own.
+    """
+    random = numpy_generator(config.seed, "label noise")
+    y = problem.train.y.cpu()
+    if problem.classes:
+        wrong = torch.from_numpy(random.random(len(y)) < config.label_noise)
+        shift = torch.from_numpy(random.integers(1, problem.classes, len(y)))
+        noisy = torch.where(wrong, (y + shift) % problem.classes, y)
+    else:
+        noisy = y + config.label_noise * torch.from_numpy(random.normal(size=len(y))).to(y.dtype)
+    return noisy.to(problem.train.y.device)

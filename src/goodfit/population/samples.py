@@ -1,0 +1,78 @@
+"""One step's samples as tensors, and the members' losses on them: what the kernels written in PyTorch share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from goodfit.losses import RowLoss
+from goodfit.population.kernel import Batches
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The batches of one step.
+
+    Shape:
+        x: [K, B, ...]. y: [K, B]. opposite: [K, B], labels of the samples mixed in, None without Mixup.
+        weight: [K, B], 1 / count for real rows, 0 for those that fill a batch up. mix: [K, 1].
+    """
+
+    x: Tensor
+    y: Tensor
+    opposite: Tensor | None
+    weight: Tensor
+    mix: Tensor
+
+    def losses(self, output: Tensor, row_loss: RowLoss) -> Tensor:
+        """Return the mean loss [K] for outputs [K, B, n_out]."""
+        rows = row_loss(output, self.y)
+        if self.opposite is not None:
+            rows = self.mix * rows + (1 - self.mix) * row_loss(output, self.opposite)
+        return (rows * self.weight).sum(1)
+
+
+def gather(batches: Batches, step: int, *, filled: bool = True) -> Samples:
+    """Return the samples of one of the steps, for all members.
+
+    Args:
+        filled: batches are filled up to B rows; False cuts them to their real rows, which must be equally many.
+    """
+    rows = np.stack([rows[step] for rows in batches.rows])
+    counts = batches.counts[:, step]
+    if not filled:
+        rows = rows[:, : counts[0]]
+    place = np.arange(rows.shape[1])
+    real = place < counts[:, None]
+    mirror = np.where(real, counts[:, None] - 1 - place, place)
+    device = batches.part.device
+    weight = torch.from_numpy((real / counts[:, None]).astype(np.float32)).to(device)
+    mix = torch.from_numpy(batches.mix[:, step]).to(device).unsqueeze(1)
+    opposite = np.take_along_axis(rows, mirror, axis=1)
+    return _mixed(batches.part.x, batches.part.y, rows, opposite, weight, mix)
+
+
+def gather_one(batches: Batches, step: int, member: int) -> Samples:
+    """Return the samples of one of the steps for one member, real rows only (K = 1, B = their count)."""
+    count = int(batches.counts[member, step])
+    rows = batches.rows[member][step][None, :count]
+    device = batches.part.device
+    weight = torch.full((1, count), 1 / count, device=device)
+    mix = torch.from_numpy(batches.mix[member : member + 1, step : step + 1]).to(device)
+    return _mixed(batches.part.x, batches.targets(member), rows, rows[:, ::-1].copy(), weight, mix)
+
+
+def _mixed(x: Tensor, y: Tensor, rows: np.ndarray, opposite: np.ndarray, weight: Tensor, mix: Tensor) -> Samples:
+    here = torch.from_numpy(rows).to(x.device)
+    if bool((mix == 1).all()):
+        return Samples(x[here], _targets(y, here), None, weight, mix)
+    there = torch.from_numpy(opposite).to(x.device)
+    share = mix.reshape(-1, *[1] * x.ndim)
+    # a member without Mixup keeps its samples to the last bit: 1 * x + 0 * x'
+    mixed = share * x[here] + (1 - share) * x[there]
+    return Samples(mixed, _targets(y, here), _targets(y, there), weight, mix)
+
+
+def _targets(y: Tensor, rows: Tensor) -> Tensor:
+    return y[rows] if y.ndim == 1 else y.gather(1, rows)

@@ -1,0 +1,65 @@
+"""The threads that share a population's members: one for each core that PyTorch may use."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from threading import Barrier
+from typing import TypeVar
+
+import torch
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def worker_count() -> int:
+    """Number of worker threads: as many as PyTorch uses (OMP_NUM_THREADS, torch.set_num_threads)."""
+    return torch.get_num_threads()
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Return a pool whose threads run PyTorch's operations on themselves alone: the cores are busy with other members."""
+    pool, all_there = ThreadPoolExecutor(workers, "goodfit"), Barrier(workers)
+
+    def settle() -> None:
+        torch.set_num_threads(1)
+        all_there.wait()
+
+    for future in [pool.submit(settle) for _ in range(workers)]:
+        future.result()
+    # the last call also sets what threads to come will use
+    torch.set_num_threads(workers)
+    return pool
+
+
+def for_each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Call a function that releases the GIL for each item, on all workers; return the results in order.
+
+    On Ctrl-C what has not begun is dropped and what runs is awaited, so that nobody works on memory that is gone.
+    """
+    workers = worker_count()
+    if workers == 1:
+        return [function(item) for item in items]
+    futures = [_pool(workers).submit(function, item) for item in items]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        raise
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep matrix products of compiled loops on the thread that calls them."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield

@@ -1,0 +1,92 @@
+"""A short measurement of which kernel is fastest for a make of network, remembered between processes."""
+
+import hashlib
+import json
+import math
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from goodfit._version import __version__
+from goodfit.config import Config
+from goodfit.data.download import cache_folder
+from goodfit.nn.models import build_model
+from goodfit.population import KERNELS, Problem
+from goodfit.population.kernel import Batches
+from goodfit.population.workers import worker_count
+from goodfit.training.files import write_json
+
+WORTH_STEPS = 500
+"""Network-steps of work below which alternatives are not measured."""
+MEMBERS, STEPS = 8, 3
+"""Networks and steps of a measurement, after a first step that is not counted."""
+
+
+def worth_measuring(configs: Sequence[Config], problem: Problem) -> bool:
+    """Return whether the work is long enough for a measurement to pay."""
+    per_epoch = math.ceil(len(problem.train) / configs[0].batch_size)
+    return len(configs) * min(configs[0].epochs * per_epoch, configs[0].max_steps or math.inf) >= WORTH_STEPS
+
+
+def seconds_per_step(configs: Sequence[Config], problem: Problem, kernels: Sequence[str]) -> dict[str, float]:
+    """Return seconds per network and step on each kernel, from memory where this make was measured before."""
+    path = cache_folder() / "kernels.json"
+    known = _read(path)
+    members = list(configs[:MEMBERS])
+    found = {}
+    for name in kernels:
+        mark = _mark(members, problem, name)
+        if mark not in known:
+            known[mark] = _measure(members, problem, name)
+            _write(path, known)
+        found[name] = known[mark]
+    return found
+
+
+def _measure(configs: Sequence[Config], problem: Problem, kernel: str) -> float:
+    alike = [configs[0].replace(seed=config.seed) for config in configs]
+    members = KERNELS[kernel].make(alike, problem)
+    batch = min(configs[0].batch_size, len(problem.train))
+
+    def batches(steps: int) -> Batches:
+        rows = np.arange(steps * batch).reshape(steps, batch) % len(problem.train)
+        part, places = problem.train.fetch([rows] * len(alike))
+        shape = (len(alike), steps)
+        return Batches(part, places, np.full(shape, batch), np.ones(shape, np.float32), np.full(shape, 1e-4), 0)
+
+    members.advance(batches(1))
+    work = batches(STEPS)
+    started = time.perf_counter()
+    members.advance(work)
+    return (time.perf_counter() - started) / STEPS / len(alike)
+
+
+def _mark(configs: Sequence[Config], problem: Problem, kernel: str) -> str:
+    """Return a digest of all that the speed depends on."""
+    config = configs[0]
+    module = build_model(config, problem.input_shape, problem.outputs)
+    what = [
+        __version__, torch.__version__, platform.node(), platform.processor(), worker_count(), str(problem.device),
+        kernel, len(configs), repr(module), config.optimiser, config.precision, config.batch_size, problem.input_shape,
+        sum(p.numel() for p in module.parameters()),
+    ]  # fmt: skip
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        return {str(mark): float(seconds) for mark, seconds in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}  # not there, or not readable: measured again
+
+
+def _write(path: Path, known: dict[str, float]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, known)
+    except OSError:
+        return  # a read-only home: the measurement serves this process

@@ -1,0 +1,85 @@
+"""Grouping changes nothing: alone or together, in any order, beside a diverging member, after others left."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import BASE, CLASSES, IMAGES, MEMBERS, PERCEPTRONS, REGRESSION, Residual, Tabular, assert_same, lenet, run
+
+from goodfit.config import vary
+from goodfit.population import KERNELS, Problem
+
+TOGETHER = ("resident", "dense", "generic")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("problem", [REGRESSION, CLASSES], ids=["regression", "classes"])
+def test_alone_equals_together(kernel: str, problem: Problem) -> None:
+    members = MEMBERS if kernel == "generic" else PERCEPTRONS
+    together = run(members, problem, kernel)
+    for config, member in zip(members, together, strict=True):
+        assert_same(run([config], problem, kernel)[0], member)
+
+
+@pytest.mark.parametrize("kernel", TOGETHER)
+@settings(max_examples=10, deadline=None)
+@given(
+    order=st.lists(st.integers(0, len(MEMBERS) - 1), min_size=1, max_size=9),
+    width=st.sampled_from([(17, 9), (1,), (64,), (33, 5, 8), ()]),
+    activation=st.sampled_from(["relu", "tanh", "selu", "mish", "gelu", "sigmoid", "elu", "softplus"]),
+    optimiser=st.sampled_from(["adamw", "adam", "sgd", "nesterov", "adagrad", "rmsprop", "adadelta", "lion"]),
+)
+def test_any_grouping_gives_the_same_bits(
+    kernel: str, order: list[int], width: tuple[int, ...], activation: str, optimiser: str
+) -> None:
+    configs = [m.replace(width=width, activation=activation, optimiser=optimiser, epochs=2) for m in MEMBERS]
+    reference = run(configs, CLASSES, kernel)
+    for i, member in zip(order, run([configs[i] for i in order], CLASSES, kernel), strict=True):
+        assert_same(member, reference[i])
+
+
+@pytest.mark.parametrize("kernel", ["generic", "side-by-side", "sequential"])
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [(Tabular, REGRESSION), (lenet, IMAGES), (Residual, IMAGES)],
+    ids=["tabular", "lenet", "resnet"],
+)
+@settings(max_examples=3, deadline=None)
+@given(order=st.permutations(range(5)).flatmap(lambda p: st.integers(1, 5).map(lambda n: p[:n])))
+def test_own_modules_in_any_grouping(kernel: str, model: object, problem: Problem, order: list[int]) -> None:
+    configs = vary(BASE.replace(model=model, epochs=2), seed=range(5))
+    configs[2] = configs[2].replace(lr=1e30)
+    reference = run(configs, problem, kernel)
+    assert reference[2][0].reason == "diverged"
+    for i, member in zip(order, run([configs[i] for i in order], problem, kernel), strict=True):
+        assert_same(member, reference[i])
+
+
+@pytest.mark.parametrize("kernel", TOGETHER)
+def test_a_large_population_with_early_leavers(kernel: str) -> None:
+    configs = vary(BASE.replace(epochs=3, patience=1), lr=np.geomspace(1e-4, 1e3, 16).tolist(), seed=range(4))
+    together = run(configs, REGRESSION, kernel)
+    assert len({outcome.epochs for outcome, _ in together}) > 1
+    for i in (0, 17, 35, 63):
+        assert_same(run([configs[i]], REGRESSION, kernel)[0], together[i])
+
+
+def test_a_member_that_explodes_is_reported_and_leaves() -> None:
+    results = run(MEMBERS, REGRESSION)
+    assert results[2][0].reason == "diverged"
+    assert len(results[2][1]) < len(results[0][1])
+    assert all(torch.isfinite(w).all() for w in results[2][0].weights.values())
+    assert all(np.isfinite(results[i][0].validation_loss) for i in (0, 1, 3, 4, 5, 6, 7))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_number_of_cores_changes_nothing(threads: int) -> None:
+    before = torch.get_num_threads()
+    reference = run(PERCEPTRONS, CLASSES, "resident")
+    torch.set_num_threads(threads)
+    try:
+        for a, b in zip(run(PERCEPTRONS, CLASSES, "resident"), reference, strict=True):
+            assert_same(a, b)
+    finally:
+        torch.set_num_threads(before)
