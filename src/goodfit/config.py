@@ -23,6 +23,7 @@ ModelFactory = Callable[[], Any]
 """A user's own model: a function (or class) without arguments that returns a `torch.nn.Module`."""
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -74,7 +75,21 @@ class Config(BaseModel):
     """Share of the old moving average of squared gradients that RMSprop and Adadelta keep at each step."""
     eps: Annotated[float, Number, Field(gt=0)] = 1e-8
     schedule: str = "constant"
+    """Name in `goodfit.optim.SCHEDULES`: how the rate changes over the training."""
     warmup_steps: int = Field(0, ge=0)
+    """Steps over which the rate first grows along a line, before any schedule."""
+    lr_end: float = Field(0.0, ge=0, le=1)
+    """Share of the rate at the end of `linear`, `cosine` and `cosine-restarts`."""
+    lr_factor: float = Field(0.1, gt=0, le=1)
+    """What a drop of `step` and `multi-step` multiplies the rate by."""
+    lr_drops: Count = 2
+    """Drops of `step`; `exponential` falls as deep."""
+    milestones: tuple[Share, ...] = (0.5, 0.75)
+    """When `multi-step` drops, in shares of the training."""
+    lr_power: float = Field(2.0, gt=0)
+    """Exponent of `polynomial`."""
+    lr_cycles: Count = 4
+    """Cosines of `cosine-restarts`."""
 
     # data treatment
     numeric: Literal["standard", "robust", "quantile", "piecewise"] = "quantile"

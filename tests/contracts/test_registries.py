@@ -1,10 +1,13 @@
 """One contract for every entry of a registry."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler
 
 from goodfit.config import Config
 from goodfit.losses import LOSSES
@@ -95,20 +98,40 @@ def test_optimiser_equals_pytorch(name: str, decay: float, dtype: torch.dtype, t
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_schedule_starts_at_the_rate_and_stays_positive(name: str) -> None:
-    table = rate_table(Config(schedule=name, lr=0.3), 50)
-    assert table[0] == pytest.approx(0.3) and (table > 0).all() and (table <= 0.3 + 1e-12).all()
+@pytest.mark.parametrize("steps", [0, 1, 2, 50])
+def test_schedule_starts_at_the_rate_and_stays_positive(name: str, steps: int) -> None:
+    table = rate_table(Config(schedule=name, lr=0.3), steps)
+    assert table.shape == (steps,) and (table > 0).all() and (table <= 0.3 + 1e-12).all()
+    if steps == 50:
+        assert table.max() == pytest.approx(0.3) and (name == "one-cycle" or table[0] == pytest.approx(0.3))
 
 
-def test_cosine_equals_pytorch() -> None:
+PYTORCH_SCHEDULES: dict[str, tuple[dict[str, object], Callable[[torch.optim.Optimizer], LRScheduler]]] = {
+    "step": ({"lr_drops": 3, "lr_factor": 0.5}, lambda o: lr_scheduler.StepLR(o, 10, 0.5)),
+    "multi-step": ({"milestones": (0.7, 0.2)}, lambda o: lr_scheduler.MultiStepLR(o, [8, 28], 0.1)),
+    "exponential": ({"lr_drops": 4}, lambda o: lr_scheduler.ExponentialLR(o, 0.1 ** (4 / 40))),
+    "polynomial": ({"lr_power": 0.9}, lambda o: lr_scheduler.PolynomialLR(o, 40, 0.9)),
+    "linear": ({"lr_end": 0.2}, lambda o: lr_scheduler.LinearLR(o, 1, 0.2, 40)),
+    "cosine": ({"lr_end": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, 40, 0.03)),
+    "cosine-restarts": ({"lr_cycles": 3}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 14)),
+    "one-cycle": ({}, lambda o: lr_scheduler.OneCycleLR(o, 0.3, total_steps=40, cycle_momentum=False)),
+    "inverse-sqrt": ({}, lambda o: lr_scheduler.LambdaLR(o, lambda t: (1 + 0.1 * t) ** -0.5)),
+    "constant": ({}, lambda o: lr_scheduler.ConstantLR(o, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule_equals_pytorch(name: str) -> None:
+    settings, make = PYTORCH_SCHEDULES[name]
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 40)
+    schedule = make(optimiser)
     rates = []
-    for _ in range(40):
+    for t in range(40):
         rates.append(optimiser.param_groups[0]["lr"])
         optimiser.step()
-        schedule.step()
-    np.testing.assert_allclose(rate_table(Config(schedule="cosine", lr=0.3), 40), rates, rtol=1e-9)
+        if t < 39:
+            schedule.step()
+    np.testing.assert_allclose(rate_table(Config(schedule=name, lr=0.3, **settings), 40), rates, rtol=1e-9)
 
 
 def test_warmup_is_linear_and_comes_before_the_schedule() -> None:

@@ -1,6 +1,7 @@
 """Learning-rate schedules: step -> factor of the rate; they hold nothing.
 
-Adding one is adding one entry to `SCHEDULES`.
+Adding one is adding one entry to `SCHEDULES`. Lengths are shares of the training, so a schedule keeps its form when
+the budget changes; in brackets the class of `torch.optim.lr_scheduler` that gives the same rates.
 """
 
 from collections.abc import Callable
@@ -10,21 +11,91 @@ import numpy as np
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 
-Schedule = Callable[[np.ndarray, int], np.ndarray]
-"""schedule(step, steps) -> factor, for an array of steps within 0 ... steps - 1."""
+Schedule = Callable[[np.ndarray, int, Config], np.ndarray]
+"""schedule(step, steps, config) -> factor, for an array of steps within 0 ... steps - 1."""
 
 
-def constant(step: np.ndarray, steps: int) -> np.ndarray:
+def constant(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
     """1."""
     return np.ones(len(step))
 
 
-def cosine(step: np.ndarray, steps: int) -> np.ndarray:
-    """From 1 to 0 along half a cosine (Loshchilov & Hutter 2017); equals PyTorch's CosineAnnealingLR."""
-    return 0.5 * (1 + np.cos(np.pi * step / steps))
+def step(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """`lr_drops` drops by `lr_factor`, equally far apart (StepLR)."""
+    return config.lr_factor ** (step // _length(steps, config.lr_drops + 1))
 
 
-SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine}
+def multi_step(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """A drop by `lr_factor` at each of the `milestones` (MultiStepLR)."""
+    borders = [round(share * steps) for share in sorted(config.milestones)]
+    return config.lr_factor ** np.searchsorted(borders, step, side="right")
+
+
+def exponential(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """As deep as `step`, but smoothly: by the same factor at each step (ExponentialLR)."""
+    return config.lr_factor ** (config.lr_drops * step / max(steps, 1))
+
+
+def polynomial(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """(1 - t/T)^`lr_power` (PolynomialLR)."""
+    return (1 - step / max(steps, 1)) ** config.lr_power
+
+
+def linear(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """From 1 to `lr_end` along a line (LinearLR)."""
+    return _between(1 - step / max(steps, 1), config)
+
+
+def cosine(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """From 1 to `lr_end` along half a cosine (Loshchilov & Hutter 2017; CosineAnnealingLR)."""
+    return _between(_half_cosine(step / max(steps, 1)), config)
+
+
+def cosine_restarts(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """`lr_cycles` half cosines, one after the other (Loshchilov & Hutter 2017; CosineAnnealingWarmRestarts)."""
+    length = _length(steps, config.lr_cycles)
+    return _between(_half_cosine((step % length) / length), config)
+
+
+def inverse_sqrt(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """(1 + t/w)^(-1/2) with w the warm-up's steps (Vaswani et al. 2017), or 10 where there is none."""
+    return (1 + step / (config.warmup_steps or 10)) ** -0.5
+
+
+def one_cycle(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """Up from 1/25 to 1 in the first 30 %, then down to 4e-6, along half cosines (Smith & Topin 2018; OneCycleLR)."""
+    low, lowest, last = 1 / 25, 1 / 25e4, max(steps - 1, 1)
+    top = max(0.3 * steps - 1, 1e-9)
+    up = 1 - (1 - low) * _half_cosine(step / top)
+    down = lowest + (1 - lowest) * _half_cosine((step - top) / max(last - top, 1e-9))
+    return np.where(step <= top, up, down)
+
+
+def _half_cosine(share: np.ndarray) -> np.ndarray:
+    """From 1 at 0 to 0 at 1."""
+    return 0.5 * (1 + np.cos(np.pi * share))
+
+
+def _between(factor: np.ndarray, config: Config) -> np.ndarray:
+    return config.lr_end + (1 - config.lr_end) * factor
+
+
+def _length(steps: int, parts: int) -> int:
+    return max(-(-steps // parts), 1)
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant,
+    "step": step,
+    "multi-step": multi_step,
+    "exponential": exponential,
+    "polynomial": polynomial,
+    "linear": linear,
+    "cosine": cosine,
+    "cosine-restarts": cosine_restarts,
+    "inverse-sqrt": inverse_sqrt,
+    "one-cycle": one_cycle,
+}
 
 
 def rate_table(config: Config, steps: int) -> np.ndarray:
@@ -41,4 +112,4 @@ def rate_table(config: Config, steps: int) -> np.ndarray:
     schedule = SCHEDULES[config.schedule]
     warmup = min(config.warmup_steps, steps)
     ramp = (np.arange(warmup) + 1) / (warmup + 1)
-    return config.lr * np.concatenate([ramp, schedule(np.arange(steps - warmup), steps - warmup)])
+    return config.lr * np.concatenate([ramp, schedule(np.arange(steps - warmup), steps - warmup, config)])
