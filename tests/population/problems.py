@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from goodfit.config import Config
 from goodfit.losses import find_loss
@@ -83,6 +84,20 @@ def lenet(size: int = 4) -> nn.Module:
         nn.Conv2d(size, 2 * size, 3, bias=False), nn.BatchNorm2d(2 * size), nn.Sigmoid(), nn.AvgPool2d(2),
         nn.Flatten(), nn.Linear(2 * size, 12), nn.Sigmoid(), nn.Dropout(0.1), nn.Linear(12, 3),
     )  # fmt: skip
+
+
+class Written(nn.Module):
+    """A chain that is written out in `forward`, with strides, padding and functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 5, 3, stride=2, padding=1), nn.Conv2d(5, 7, (3, 2), bias=False)
+        self.norm, self.head = nn.BatchNorm2d(5), nn.Linear(7, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.gelu(self.norm(self.first(x)))
+        h = F.max_pool2d(torch.tanh(self.second(F.avg_pool2d(h, 1))), 2)
+        return F.silu(self.head(h.view(h.size(0), -1)))
 
 
 class Residual(nn.Module):

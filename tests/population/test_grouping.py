@@ -1,5 +1,7 @@
 """Grouping changes nothing: alone or together, in any order, beside a diverging member, after others left."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -39,11 +41,13 @@ def test_any_grouping_gives_the_same_bits(
         assert_same(member, reference[i])
 
 
-@pytest.mark.parametrize("kernel", ["generic", "side-by-side", "sequential"])
 @pytest.mark.parametrize(
-    ("model", "problem"),
-    [(Tabular, REGRESSION), (lenet, IMAGES), (Residual, IMAGES)],
-    ids=["tabular", "lenet", "resnet"],
+    ("kernel", "model", "problem"),
+    [
+        *itertools.product(("generic", "side-by-side", "sequential"), (Tabular,), (REGRESSION,)),
+        *itertools.product(("generic", "side-by-side", "sequential"), (Residual,), (IMAGES,)),
+        *itertools.product(("resident", "generic", "side-by-side", "sequential"), (lenet,), (IMAGES,)),
+    ],
 )
 @settings(max_examples=3, deadline=None)
 @given(order=st.permutations(range(5)).flatmap(lambda p: st.integers(1, 5).map(lambda n: p[:n])))

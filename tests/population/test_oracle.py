@@ -5,7 +5,20 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from problems import BASE, CLASSES, IMAGES, REGRESSION, Residual, Tabular, TwoInputs, lenet, losses, make_problem, run
+from problems import (
+    BASE,
+    CLASSES,
+    IMAGES,
+    REGRESSION,
+    Residual,
+    Tabular,
+    TwoInputs,
+    Written,
+    lenet,
+    losses,
+    make_problem,
+    run,
+)
 from torch import Tensor, nn
 
 from goodfit.config import Config, vary
@@ -18,6 +31,8 @@ from goodfit.randomness import batch_order
 
 ALL = tuple(KERNELS)
 ANY_MODULE = ("generic", "side-by-side", "sequential")
+COMPILED = ("resident", *ANY_MODULE)
+"""Kernels for modules that are a chain of common layers."""
 
 
 def plain_loop(config: Config, problem: Problem) -> tuple[np.ndarray, dict[str, Tensor]]:
@@ -78,16 +93,15 @@ def test_resident_losses(loss: str) -> None:
     assert_equals_plain_loop(config, problem, "resident")
 
 
-@pytest.mark.parametrize("kernel", ANY_MODULE)
 @pytest.mark.parametrize(
-    ("model", "problem"),
+    ("kernel", "model", "problem"),
     [
-        (lambda: NoDropout(Tabular()), REGRESSION),
-        (lambda: NoDropout(lenet()), IMAGES),
-        (lambda: NoDropout(Residual()), IMAGES),
-        (lambda: SeveralInputs(TwoInputs(), [(12,), (1,)]), REGRESSION),
+        *((kernel, lambda: NoDropout(Tabular()), REGRESSION) for kernel in ANY_MODULE),
+        *((kernel, lambda: NoDropout(lenet()), IMAGES) for kernel in COMPILED),
+        *((kernel, lambda: NoDropout(Written()), IMAGES) for kernel in COMPILED),
+        *((kernel, lambda: NoDropout(Residual()), IMAGES) for kernel in ANY_MODULE),
+        *((kernel, lambda: SeveralInputs(TwoInputs(), [(12,), (1,)]), REGRESSION) for kernel in ANY_MODULE),
     ],
-    ids=["tabular", "lenet", "resnet", "two inputs, tied weights"],
 )
 def test_modules_of_ones_own(kernel: str, model: object, problem: Problem) -> None:
     config = Config(model=model, optimiser="sgd", lr=0.02, epochs=10, batch_size=37)
@@ -120,15 +134,19 @@ class NoDropout(nn.Module):
 def test_kernels_agree_on_all_that_is_per_member(problem: Problem, changes: dict[str, object]) -> None:
     config = BASE.replace(epochs=10, **changes)
     reference = losses(run([config], problem, "sequential")[0])
+    wide = losses(run([config.replace(width=(70, 60))], problem, "sequential")[0])
+    # small perceptrons have a compiled loop of their own
+    np.testing.assert_allclose(losses(run([config.replace(width=(70, 60))], problem, "resident")[0]), wide, rtol=1e-4)
     for kernel in ALL:
         np.testing.assert_allclose(losses(run([config], problem, kernel)[0]), reference, rtol=1e-4, err_msg=kernel)
 
 
 def test_dropout_layers_of_a_module_agree_between_kernels() -> None:
-    config = Config(model=Tabular, optimiser="sgd", lr=0.02, epochs=10, batch_size=37)
-    reference = losses(run([config], REGRESSION, "sequential")[0])
-    for kernel in ANY_MODULE:
-        np.testing.assert_allclose(losses(run([config], REGRESSION, kernel)[0]), reference, rtol=1e-4)
+    for model, problem, kernels in ((Tabular, REGRESSION, ANY_MODULE), (lenet, IMAGES, COMPILED)):
+        config = Config(model=model, optimiser="sgd", lr=0.02, epochs=10, batch_size=37)
+        reference = losses(run([config], problem, "sequential")[0])
+        for kernel in kernels:
+            np.testing.assert_allclose(losses(run([config], problem, kernel)[0]), reference, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

@@ -11,6 +11,7 @@ Adding one is adding one entry to `OPTIMISERS`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,15 +54,34 @@ def hyper_table(config: Config, rates: np.ndarray, first_step: int = 0) -> np.nd
         rates: learning rate of every step, [S].
         first_step: steps taken before.
     """
-    c, t = config, first_step + 1 + np.arange(len(rates))
-    ones = np.ones(len(rates))
+    c = config
     columns = Hyper(
-        lr=rates, weight_decay=c.weight_decay * ones, shrink=1 - rates * c.weight_decay, momentum=c.momentum * ones,
-        beta1=c.beta1 * ones, rest1=(1 - c.beta1) * ones, debias1=1 / (1 - c.beta1**t),
-        beta2=c.beta2 * ones, rest2=(1 - c.beta2) * ones, debias2=1 / np.sqrt(1 - c.beta2**t),
-        rho=c.rho * ones, rest_rho=(1 - c.rho) * ones, eps=c.eps * ones,
+        lr=rates, weight_decay=c.weight_decay, shrink=1 - rates * c.weight_decay, momentum=c.momentum,
+        beta1=c.beta1, rest1=1 - c.beta1, debias1=1 / _bias(c.beta1, first_step, len(rates)),
+        beta2=c.beta2, rest2=1 - c.beta2, debias2=1 / np.sqrt(_bias(c.beta2, first_step, len(rates))),
+        rho=c.rho, rest_rho=1 - c.rho, eps=c.eps,
     )  # fmt: skip
-    return np.stack(columns, axis=1)
+    table = np.empty((len(rates), len(columns)))
+    for column, values in enumerate(columns):
+        table[:, column] = values
+    return table
+
+
+def _bias(beta: float, first_step: int, steps: int) -> np.ndarray:
+    """Return 1 - beta^t of the steps t = first_step + 1, ..."""
+    blocks = range(first_step // _KEPT, (first_step + steps - 1) // _KEPT + 1)
+    kept = [_kept_bias(beta, block) for block in blocks]
+    start = first_step - blocks[0] * _KEPT
+    return (kept[0] if len(kept) == 1 else np.concatenate(kept))[start : start + steps]
+
+
+_KEPT = 4096
+
+
+@lru_cache(maxsize=256)
+def _kept_bias(beta: float, block: int) -> np.ndarray:
+    # kept, for a population of small networks would spend more time on powers than on gradients
+    return 1 - beta ** (block * _KEPT + 1 + np.arange(_KEPT))
 
 
 def sgd(p: Value, g: Value, velocity: Value, h: Hyper) -> tuple[Value, Value]:

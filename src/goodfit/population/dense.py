@@ -22,7 +22,7 @@ from goodfit.nn.activations import ACTIVATIONS
 from goodfit.nn.mlp import MLP
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
-from goodfit.population.kernel import Batches
+from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
 from goodfit.population.samples import gather
 from goodfit.randomness import dropout_keys, keep_mask
@@ -78,13 +78,13 @@ class DenseKernel:
         chunks = [self._forward(x.flatten(1).expand(shape), None) for x in part.x.split(EVALUATION_ROWS)]
         return torch.cat(chunks, dim=1)[list(members)]
 
-    def weights(self, member: int) -> dict[str, Tensor]:
+    def snapshot(self, member: int) -> Snapshot:
         sizes, named = self._sizes[member], {}
         for i, (name, block) in enumerate(zip(self._names, self._blocks, strict=True)):
             n_in, n_out = sizes[i // 2], sizes[i // 2 + 1]
             value = block[member, :n_out, :n_in] if name.endswith("weight") else block[member, 0, :n_out]
             named[name] = value.detach().cpu().clone()
-        return named
+        return lambda: named
 
     def keep(self, members: Sequence[int]) -> None:
         self._configs = [self._configs[k] for k in members]

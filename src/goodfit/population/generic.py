@@ -21,7 +21,7 @@ from goodfit.nn.models import build_model
 from goodfit.nn.normalisation import BatchNorm
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
-from goodfit.population.kernel import Batches
+from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
 from goodfit.population.samples import Samples, gather
 from goodfit.population.sequential import draws_random_numbers, shaped
@@ -79,9 +79,10 @@ class GenericKernel:
             chunks = [vmap(one, in_dims=(0, 0, None))(state, self._buffers, x) for x in part.x.split(EVALUATION_ROWS)]
         return torch.cat(chunks, dim=1)[list(members)]
 
-    def weights(self, member: int) -> Tensors:
+    def snapshot(self, member: int) -> Snapshot:
         state = self._parameters | self._frozen | self._buffers
-        return {name: state[name][member].cpu().clone() for name in self._saved if name in state}
+        named = {name: state[name][member].cpu().clone() for name in self._saved if name in state}
+        return lambda: named
 
     def keep(self, members: Sequence[int]) -> None:
         self._configs = [self._configs[k] for k in members]

@@ -3,7 +3,7 @@
 The loop in `goodfit.population.loop` is written once against this interface.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +45,10 @@ class Batches:
         return self.part.y[member] if self.part.y.ndim == 2 else self.part.y
 
 
+Snapshot = Callable[[], dict[str, Tensor]]
+"""Weights kept as they were at some step: called, it names them as the module's `state_dict`, on the CPU."""
+
+
 class Kernel(Protocol):
     """K members, in an order that only `keep` changes."""
 
@@ -58,8 +62,8 @@ class Kernel(Protocol):
         """Return these members' outputs in evaluation mode: [len(members), n, n_out]."""
         ...
 
-    def weights(self, member: int) -> dict[str, Tensor]:
-        """Return a copy of one member's weights, named as its module's `state_dict`, on the CPU."""
+    def snapshot(self, member: int) -> Snapshot:
+        """Copy one member's weights as they are now."""
         ...
 
     def keep(self, members: Sequence[int]) -> None:

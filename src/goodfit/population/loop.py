@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.optim.schedules import rate_table
-from goodfit.population.kernel import Batches, Kernel
+from goodfit.population.kernel import Batches, Kernel, Snapshot
 from goodfit.population.own_data import OwnData
 from goodfit.population.problem import EVALUATION_ROWS, Part, Problem, StreamedPart
 from goodfit.population.workers import for_each
@@ -80,7 +80,7 @@ class _Member:
     rows_seen: int = 0
     best_loss: float = math.inf
     best_epoch: int = 0
-    weights: dict[str, Tensor] = field(default_factory=dict)
+    weights: Snapshot = dict
     output: np.ndarray | None = None
 
     def begin_epoch(self) -> None:
@@ -89,11 +89,6 @@ class _Member:
         self.border = min(self.began + self.data.steps_per_epoch, self.limit)
         self.loss_sum, self.rows_seen = 0.0, 0
         self.data.begin_epoch(self.epoch)
-
-    def hear(self, losses: np.ndarray, counts: np.ndarray) -> None:
-        """Take note of the losses of some batches; one is added after the other, however many come at once."""
-        self.loss_sum = float(np.add.accumulate([self.loss_sum, *(losses * counts)])[-1])
-        self.rows_seen += int(counts.sum())
 
     @property
     def train_loss(self) -> float:
@@ -148,7 +143,7 @@ def train_population(
             judged = train_loss if validation_loss is None else validation_loss
             better = math.isfinite(judged) if validation_loss is None else judged < member.best_loss
             if better or member.epoch == 0:
-                member.best_loss, member.best_epoch, member.weights = judged, member.epoch, kernel.weights(k)
+                member.best_loss, member.best_epoch, member.weights = judged, member.epoch, kernel.snapshot(k)
                 member.output = outputs[i] if outputs is not None else None
             reason = member.reason_to_leave((train_loss, judged), step, late)
             if reason:
@@ -157,7 +152,7 @@ def train_population(
                 spent = time.monotonic() - started
                 yield Outcome(
                     member.index, reason, member.best_epoch, member.epoch, step, best_loss, member.output,
-                    member.weights, spent,
+                    member.weights(), spent,
                 )  # fmt: skip
         if leaving:
             stay = [k for k in range(len(members)) if k not in leaving]
@@ -196,8 +191,12 @@ def _advance(
             began = time.monotonic()
             losses = kernel.advance(batches)
             pace.learn(batches.steps, time.monotonic() - began)
-            for member, own, counts in zip(members, losses, batches.counts, strict=True):
-                member.hear(own, counts)
+            # one loss is added after the other, however many come at once
+            sums = losses * batches.counts
+            sums[:, 0] += [member.loss_sum for member in members]
+            totals, rows = np.add.accumulate(sums, axis=1)[:, -1].tolist(), batches.counts.sum(axis=1).tolist()
+            for member, total, seen in zip(members, totals, rows, strict=True):
+                member.loss_sum, member.rows_seen = total, member.rows_seen + seen
             step += batches.steps
     return step
 

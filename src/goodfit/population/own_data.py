@@ -27,6 +27,8 @@ class OwnData:
             self._rows = np.sort(order[: self.count])
         self.targets = noisy_targets(config, problem) if config.label_noise else None
         self.steps_per_epoch = math.ceil(self.count / config.batch_size)
+        first = np.arange(self.steps_per_epoch) * config.batch_size
+        self._counts = np.minimum(config.batch_size, self.count - first)
         self._batches = np.empty((0, config.batch_size), np.int64)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -44,8 +46,7 @@ class OwnData:
 
     def counts(self, start: int, stop: int) -> np.ndarray:
         """Return how many rows of those batches are real: int64 [S]."""
-        first = np.arange(start, stop) * self._config.batch_size
-        return np.minimum(self._config.batch_size, self.count - first)
+        return self._counts[start:stop]
 
     def mix(self, first_step: int, steps: int) -> np.ndarray:
         """Return the Mixup share of every step: float32 [S], drawn from Beta(alpha, alpha) (Zhang et al. 2018)."""

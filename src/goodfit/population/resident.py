@@ -1,45 +1,56 @@
-"""The resident kernel: perceptrons of any size on CPU cores, a member per thread, many steps between two visits to
+"""The resident kernel: chains of known layers on CPU cores, a member per thread, many steps between two visits to
 Python.
 
 The loops are in `goodfit.population.compiled`. A member's weights, gradient and optimiser memory stay in the cache
-of its core while it trains, nothing waits for other members, and no two members need to be alike: width, depth,
+of its core while it trains, nothing waits for other members, and no two perceptrons need to be alike: width, depth,
 activation and optimiser are free.
 """
 
 import math
+import threading
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from goodfit.config import Config
-from goodfit.nn.mlp import MLP
+from goodfit.nn.dropout import key_dropouts
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser, hyper_table
+from goodfit.population.chain import Link, NotAChain, read_chain
 from goodfit.population.compiled.losses import LOSS_CODES
-from goodfit.population.compiled.mlp import SMALL, predict, train_steps
 from goodfit.population.compiled.optimisers import OPTIMISER_CODES
 from goodfit.population.compiled.passes import ACTIVATION_CODES
-from goodfit.population.kernel import Batches
+from goodfit.population.compiled.small import BLOCK, train_small
+from goodfit.population.compiled.steps import predict, train_steps
+from goodfit.population.compiled.vectors import LANES
+from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
+from goodfit.population.program import Program, compile_chain
 from goodfit.population.workers import for_each, one_blas_thread
 from goodfit.randomness import dropout_keys
 
 SHARED = ("model", "precision")
 """Settings in which the members of one population must agree."""
-
 PREDICTED_AT_ONCE = 256
 """Rows passed through one network at once: its units' values stay in the core's cache."""
 
 
 class ResidentKernel:
-    """K perceptrons on the CPU (see `goodfit.population.kernel.Kernel`)."""
+    """K chains on the CPU (see `goodfit.population.kernel.Kernel`)."""
 
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
         self._loss = LOSS_CODES[problem.row_loss.__name__]
-        self._members = [_Perceptron(config, problem) for config in configs]
+        links: list[Link] | None = None
+        self._members = []
+        for config in configs:
+            module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+            if links is None or config.model == "mlp":
+                # a module of one's own is read once, for it is the same factory for all; a perceptron's shape is free
+                links = read_chain(module, problem.input_shape, config.activation)
+            self._members.append(_Member(config, module, links))
 
     def advance(self, batches: Batches) -> np.ndarray:
         x = batches.part.x.flatten(1).contiguous().numpy()
@@ -53,8 +64,8 @@ class ResidentKernel:
             outputs = for_each(lambda k: self._members[k].predict(x), list(members))
         return torch.from_numpy(np.stack(outputs))
 
-    def weights(self, member: int) -> dict[str, Tensor]:
-        return self._members[member].weights()
+    def snapshot(self, member: int) -> Snapshot:
+        return self._members[member].snapshot()
 
     def keep(self, members: Sequence[int]) -> None:
         self._members = [self._members[k] for k in members]
@@ -62,90 +73,142 @@ class ResidentKernel:
 
 def refusal(config: Config, problem: Problem) -> str | None:
     """Say why the kernel cannot train a config, or return None."""
-    if config.model != "mlp":
-        return "it knows model 'mlp' only"
     if problem.device.type != "cpu":
         return "it runs on the CPU only"
     if config.precision != "float32":
         return f"it does not compute in {config.precision}"
     for what, name, known in (
-        ("activation", config.activation, ACTIVATION_CODES),
         ("optimiser", config.optimiser, OPTIMISER_CODES),
         ("loss", problem.row_loss.__name__, LOSS_CODES),
     ):
         if name not in known:
             return f"{what} '{name}' has no compiled form"
+    module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+    try:
+        links = read_chain(module, problem.input_shape, config.activation)
+    except NotAChain as reason:
+        return str(reason)
+    for link in links:
+        if link.activation and link.activation not in ACTIVATION_CODES:
+            return f"activation '{link.activation}' has no compiled form"
+    if math.prod(links[-1].after) != problem.outputs:
+        return "its output has another shape than the task's"
     return None
 
 
-class _Perceptron:
-    """One member: flat weights, and memory for the values of one batch."""
+class _Member:
+    """One network: its program, and flat vectors of all weights, gradients, and optimiser memory."""
 
-    def __init__(self, config: Config, problem: Problem) -> None:
-        network = build_model(config, problem.input_shape, problem.outputs)
-        assert isinstance(network, MLP)
+    def __init__(self, config: Config, module: nn.Module, links: Sequence[Link]) -> None:
         self.config = config
-        self._names = [(name, tuple(value.shape)) for name, value in network.state_dict().items()]
-        self._p = torch.cat([value.flatten() for value in network.state_dict().values()]).numpy()
-        self._sizes = np.array([math.prod(problem.input_shape), *config.hidden, problem.outputs], np.int64)
+        parameters = dict(module.named_parameters())
+        running = {
+            name: value for name, value in module.state_dict().items() if name.endswith(("running_mean", "running_var"))
+        }
+        self._saved = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+        self._places, self._states = _places(parameters), _places(running)
+        self._p, self._state = _flat(parameters), _flat(running)
+        self.program = compile_chain(links, self._places, self._states)
         slots = len(find_optimiser(config.optimiser).slots)
         self._g = np.zeros_like(self._p)
-        self._slots = [np.zeros_like(self._p) if slot < slots else np.empty(0, np.float32) for slot in range(2)]
-        self._dropped = np.empty_like(self._p) if config.dropconnect else np.empty(0, np.float32)
-        self._codes = ACTIVATION_CODES[config.activation], OPTIMISER_CODES[config.optimiser]
+        self._slots = [np.zeros_like(self._p) if slot < slots else _NOTHING for slot in range(2)]
+        connects = any(found and found[1] == "dropconnect" for found in self.program.dropouts)
+        # DropConnect writes weights only: the biases beside them stay as they are
+        self._dropped = self._p.copy() if connects else _NOTHING
+        self._steps = 0
 
     def train(self, x: np.ndarray, y: Tensor, rows: np.ndarray, counts: np.ndarray, mix: np.ndarray,
               rates: np.ndarray, first_step: int, loss: int) -> np.ndarray:  # fmt: skip
-        target, label = (y.numpy(), _NO_LABELS) if y.is_floating_point() else (_NO_TARGETS, y.numpy())
+        program = self.program
+        target, label = (y.numpy(), _NO_LABELS) if y.is_floating_point() else (_NOTHING, y.numpy())
         hyper = hyper_table(self.config, rates, first_step).astype(np.float32)
-        batch, buffers = self._memory(rows.shape[1])
-        activation, optimiser = self._codes
-        scratch = np.empty((5, rows.shape[1]), np.float32)
-        losses = np.empty(len(rows))
-        train_steps(
-            x, target, label, rows, counts, mix, self._sizes, self._p, self._g, self._slots[0], self._slots[1],
-            hyper, self._keys(first_step, len(rows)), self.config.dropout, self.config.dropconnect, activation, loss,
-            optimiser, batch, buffers, np.empty_like(buffers), np.empty_like(buffers), scratch, self._dropped,
-            losses,
-        )  # fmt: skip
+        optimiser, losses = OPTIMISER_CODES[self.config.optimiser], np.empty(len(rows))
+        data = (x, target, label, rows, counts, mix, program.ops, program.numbers, self._keys(first_step, len(rows)))
+        weights = (self._p, self._g, *self._slots)
+        if program.small:
+            size = program.units * BLOCK
+            arenas = _memory.parts(size, size, size, len(self._p) * LANES)
+            train_small(*data, *weights, hyper, loss, optimiser, *arenas, self._dropped, losses)
+        else:
+            size = program.units * rows.shape[1]
+            arenas = _memory.parts(size, size, size, program.inputs * rows.shape[1], program.saved, program.scratch)
+            images = (*arenas[4:5], _choices(program, rows.shape[1]), arenas[5]) if program.has_images else None
+            train_steps(
+                *data, *weights, self._state, hyper, loss, optimiser, *arenas[:4], self._dropped, losses, images
+            )  # fmt: skip
+        self._steps += len(rows)
         return losses
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        rows = min(PREDICTED_AT_ONCE, len(x))
-        batch, buffers = self._memory(rows)
-        out = np.empty((len(x), self._sizes[-1]), np.float32)
-        slopes, keys = np.empty_like(buffers), np.zeros((2, len(self._sizes) - 1), np.uint64)
-        predict(x, self._sizes, self._p, self._codes[0], batch, buffers, slopes, keys, out)
+        program, rows = self.program, min(PREDICTED_AT_ONCE, len(x))
+        out = np.empty((len(x), program.outputs), np.float32)
+        size = program.units * rows
+        values, slopes, batch, saved, scratch = _memory.parts(
+            size, size, program.inputs * rows, program.saved, program.scratch
+        )
+        images = (saved, _choices(program, rows), scratch) if program.has_images else None
+        predict(x, program.ops, program.numbers, self._p, self._state, values, slopes, batch, rows, out, images)
         return out
 
-    def weights(self) -> dict[str, Tensor]:
-        sizes = [int(np.prod(shape)) for _, shape in self._names]
-        pieces = torch.from_numpy(self._p.copy()).split(sizes)
-        return {name: piece.reshape(shape) for (name, shape), piece in zip(self._names, pieces, strict=True)}
+    def snapshot(self) -> Snapshot:
+        return partial(self._named, self._p.copy(), self._state.copy(), self._steps)
 
-    def _memory(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return memory for a gathered batch, and for every layer's values."""
-        first, units = int(self._sizes[0]), int(self._sizes[1:].sum())
-        shape = (first, rows) if first * self._sizes[1] < SMALL else (rows, first)
-        return np.empty(shape, np.float32), np.empty((units, rows), np.float32)
+    def _named(self, p: np.ndarray, state: np.ndarray, steps: int) -> dict[str, Tensor]:
+        found = {}
+        for name, shape in self._saved.items():
+            source, places = (p, self._places) if name in self._places else (state, self._states)
+            if name in places:
+                piece = source[places[name] : places[name] + math.prod(shape)]
+                found[name] = torch.from_numpy(piece).reshape(shape)
+            else:
+                found[name] = torch.tensor(steps)  # num_batches_tracked
+        return found
 
     def _keys(self, first_step: int, steps: int) -> np.ndarray:
-        """Return the keys of dropout and DropConnect: uint64 [S, 2, layers]."""
-        layers = len(self._sizes) - 1
-        keys = np.zeros((steps, 2, layers), np.uint64)
-        for kind, (rate, purpose) in enumerate(
-            ((self.config.dropout, "dropout"), (self.config.dropconnect, "dropconnect"))
-        ):
-            if rate:
-                for layer in range(layers):
-                    keys[:, kind, layer] = dropout_keys(self.config.seed, first_step + np.arange(steps), layer, purpose)
+        """Return the keys of dropout and DropConnect: uint64 [S, ops]."""
+        keys = np.zeros((steps, len(self.program.ops)), np.uint64)
+        for k, found in enumerate(self.program.dropouts):
+            if found:
+                keys[:, k] = dropout_keys(self.config.seed, first_step + np.arange(steps), *found)
         return keys
 
 
-_NO_LABELS, _NO_TARGETS = np.empty(0, np.int64), np.empty(0, np.float32)
+_NO_LABELS, _NOTHING = np.empty(0, np.int64), np.empty(0, np.float32)
 
 
-def _train(item: tuple[int, _Perceptron], batches: Batches, x: np.ndarray, loss: int) -> np.ndarray:
+class _Memory(threading.local):
+    """Scratch memory of one thread, kept from one member to the next."""
+
+    sizes: tuple[int, ...] = ()
+    arrays: tuple[np.ndarray, ...] = ()
+
+    def parts(self, *sizes: int) -> tuple[np.ndarray, ...]:
+        """Return float32 arrays of these sizes; what is in them is undefined."""
+        if sizes != self.sizes:
+            self.sizes, self.arrays = sizes, tuple(np.empty(size, np.float32) for size in sizes)
+        return self.arrays
+
+
+_memory = _Memory()
+
+
+def _choices(program: Program, rows: int) -> np.ndarray:
+    return np.empty(program.choices * rows, np.uint8)
+
+
+def _places(tensors: dict[str, Tensor] | dict[str, nn.Parameter]) -> dict[str, int]:
+    """Return where each tensor begins in the flat vector of all."""
+    ends = np.cumsum([0, *(value.numel() for value in tensors.values())])
+    return dict(zip(tensors, map(int, ends), strict=False))
+
+
+def _flat(tensors: dict[str, Tensor] | dict[str, nn.Parameter]) -> np.ndarray:
+    if not tensors:
+        return _NOTHING
+    return torch.cat([value.detach().flatten() for value in tensors.values()]).numpy()
+
+
+def _train(item: tuple[int, _Member], batches: Batches, x: np.ndarray, loss: int) -> np.ndarray:
     k, member = item
     return member.train(
         x, batches.targets(k), np.ascontiguousarray(batches.rows[k]), batches.counts[k], batches.mix[k],

@@ -12,7 +12,7 @@ from goodfit.errors import GoodfitError
 from goodfit.nn.dropout import key_dropouts, seed_dropout
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser
-from goodfit.population.kernel import Batches
+from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
 from goodfit.population.samples import gather_one
 from goodfit.population.workers import for_each
@@ -37,8 +37,8 @@ class SequentialKernel:
     def output(self, part: Part, members: Sequence[int]) -> Tensor:
         return torch.stack([self._networks[k].output(part) for k in members])
 
-    def weights(self, member: int) -> dict[str, Tensor]:
-        return self._networks[member].weights()
+    def snapshot(self, member: int) -> Snapshot:
+        return self._networks[member].snapshot()
 
     def keep(self, members: Sequence[int]) -> None:
         self._networks = [self._networks[k] for k in members]
@@ -62,8 +62,8 @@ class SideBySideKernel:
     def output(self, part: Part, members: Sequence[int]) -> Tensor:
         return torch.stack(for_each(lambda k: self._networks[k].output(part), list(members)))
 
-    def weights(self, member: int) -> dict[str, Tensor]:
-        return self._networks[member].weights()
+    def snapshot(self, member: int) -> Snapshot:
+        return self._networks[member].snapshot()
 
     def keep(self, members: Sequence[int]) -> None:
         self._networks = [self._networks[k] for k in members]
@@ -97,9 +97,10 @@ class Network:
             chunks = [self._shaped(self._module(x), len(x)) for x in part.x.split(EVALUATION_ROWS)]
         return torch.cat(chunks).float()
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return a copy of the weights on the CPU."""
-        return {name: value.detach().cpu().clone() for name, value in self._module.state_dict().items()}
+    def snapshot(self) -> Snapshot:
+        """Copy the weights to the CPU."""
+        named = {name: value.detach().cpu().clone() for name, value in self._module.state_dict().items()}
+        return lambda: named
 
     def _step(self, batches: Batches, step: int, member: int) -> Tensor:
         samples = gather_one(batches, step, member)

@@ -1,6 +1,7 @@
 """The threads that share a population's members: one for each core that PyTorch may use."""
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
@@ -40,17 +41,29 @@ def for_each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[
 
     On Ctrl-C what has not begun is dropped and what runs is awaited, so that nobody works on memory that is gone.
     """
-    workers = worker_count()
-    if workers == 1:
+    workers = min(worker_count(), len(items))
+    if worker_count() == 1 or not items:
         return [function(item) for item in items]
-    futures = [_pool(workers).submit(function, item) for item in items]
+    waiting, results = deque(enumerate(items)), dict[int, Result]()
+
+    def work() -> None:
+        # each thread takes the next item until none is left; a deque may be shared
+        while True:
+            try:
+                number, item = waiting.popleft()
+            except IndexError:
+                return
+            results[number] = function(item)
+
+    futures = [_pool(worker_count()).submit(work) for _ in range(workers)]
     try:
-        return [future.result() for future in futures]
-    except BaseException:
         for future in futures:
-            future.cancel()
+            future.result()
+    except BaseException:
+        waiting.clear()
         wait(futures)
         raise
+    return [results[number] for number in range(len(items))]
 
 
 @cache

@@ -1,7 +1,7 @@
 """exp, expm1, log, log1p, tanh, erf in single precision, written so that the compiler can vectorise them.
 
 The C library's functions are called once for each element; these formulas become vector code and are about ten
-times as fast. Polynomials after Cephes (S. Moshier, expf.c, logf.c, tanhf.c); relative error below
+times as fast. Polynomials after Cephes (S. Moshier, expf.c, logf.c); relative error below
 4e-7. NaN stays NaN, so that a diverged
 network is noticed.
 """
@@ -22,9 +22,13 @@ _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = map(
     (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
      2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
 )  # fmt: skip
-_T0, _T1, _T2, _T3, _T4 = map(
-    F, (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-)
+_P0, _P1, _P2, _P3, _P4, _P5, _P6 = map(
+    F,
+    (4.89352455891786e-03, 6.37261928875436e-04, 1.48572235717979e-05, 5.12229709037114e-08, -8.60467152213735e-11,
+     2.00018790482477e-13, -2.76076847742355e-16),
+)  # fmt: skip
+_Q0, _Q1, _Q2, _Q3 = map(F, (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06))
+_TANH_END = F(7.90531110763549805)
 _EP, _A5, _A4, _A3, _A2, _A1 = map(F, (0.3275911, 1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592))
 _N0, _N1, _N2, _N3, _N4, _N5, _N6 = map(
     F,
@@ -34,7 +38,7 @@ _N0, _N1, _N2, _N3, _N4, _N5, _N6 = map(
 _LOWEST, _HIGHEST = F(-87.0), F(88.0)
 _ZERO, _HALF, _ONE, _TWO = F(0), F(0.5), F(1), F(2)
 _SQRT_HALF, _SQRT2 = F(0.707106781186547524), F(1.41421356237309505)
-_SMALL, _SMALL_TANH = F(0.34), F(0.625)
+_SMALL = F(0.34)
 
 
 @inline
@@ -80,13 +84,12 @@ def log1p(t):
 
 @inline
 def tanh(x):
-    """tanh(x)."""
-    a = abs(x)
-    z = x * x
-    near = ((((_T0 * z + _T1) * z + _T2) * z + _T3) * z + _T4) * z * x + x
-    far = _ONE - _TWO / (exp(_TWO * a) + _ONE)
-    far = -far if x < _ZERO else far
-    return near if a < _SMALL_TANH else far
+    """tanh(x), as a quotient of polynomials (Eigen's ptanh_float, a minimax fit up to where tanh rounds to 1)."""
+    c = -_TANH_END if x < -_TANH_END else x
+    c = _TANH_END if c > _TANH_END else c
+    z = c * c
+    p = c * ((((((_P6 * z + _P5) * z + _P4) * z + _P3) * z + _P2) * z + _P1) * z + _P0)
+    return p / (((_Q3 * z + _Q2) * z + _Q1) * z + _Q0)
 
 
 @inline

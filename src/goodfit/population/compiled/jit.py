@@ -11,14 +11,16 @@ from typing import Any
 import numba
 import numpy as np
 
-loop = numba.njit(nogil=True, cache=True, error_model="numpy")
-"""A loop whose every operation is rounded as written."""
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-sums = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
+loop: Decorator = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+"""A loop in which a product and the sum that takes it may be rounded once (fused multiply-add)."""
+
+sums: Decorator = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
 """A loop that adds many numbers up: the compiler may add them in the order that suits vector registers, which is
 the same order whenever the length is the same."""
 
-inline = numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")
+inline: Decorator = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"}, inline="never")
 """A formula for one number; LLVM inlines it into the loops that use it."""
 
 
@@ -27,4 +29,4 @@ def compiled_formula(formula: Callable[..., Any]) -> Callable[..., Any]:
     assert isinstance(formula, FunctionType)
     scope = {**formula.__globals__, "sqrt": np.sqrt, "sign": np.sign}
     for_numbers = FunctionType(formula.__code__, scope, formula.__name__, formula.__defaults__, formula.__closure__)
-    return numba.njit(nogil=True, error_model="numpy")(for_numbers)
+    return numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(for_numbers)

@@ -6,7 +6,8 @@ A name that is missing in `LOSS_CODES` is trained by another kernel.
 import numpy as np
 
 from goodfit.population.compiled.elementary import exp
-from goodfit.population.compiled.jit import loop
+from goodfit.population.compiled.jit import loop, sums
+from goodfit.population.compiled.vectors import floats, integers
 
 F = np.float32
 _ZERO, _HALF, _ONE, _TWO = F(0), F(0.5), F(1), F(2)
@@ -15,7 +16,7 @@ LOSS_CODES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "cross_entrop
 """By the name of the function in `goodfit.losses`."""
 
 
-@loop
+@sums
 def _regression(code, output, target, weight, gradient):
     total = 0.0
     for i in range(output.shape[1]):
@@ -58,13 +59,16 @@ def _cross_entropy(output, label, weight, gradient, highest, total_exp):
 
 
 @loop
-def add_loss(code, output, target, label, weight, gradient, highest, total_exp):
-    """Return the weighted sum of the rows' losses and add its gradient.
+def add_loss(code, n_out, rows, output_at, gradient_at, target_at, label_at, weight_at, scratch_at):
+    """Return the weighted sum of the rows' losses and add its gradient. All arrays are given by their address.
 
     Shape:
-        output, gradient: [n_out, B]. target: float32 [B] (regression). label: int64 [B] (class index).
-        weight: float32 [B]. highest, total_exp: scratch [B].
+        output, gradient: [n_out, rows]. target: float32 [rows] (regression). label: int64 [rows] (class index).
+        weight: float32 [rows]. scratch: float32 [2, rows].
     """
+    output, gradient = floats(output_at, (n_out, rows)), floats(gradient_at, (n_out, rows))
+    weight = floats(weight_at, rows)
     if code == 3:
-        return _cross_entropy(output, label, weight, gradient, highest, total_exp)
-    return _regression(code, output, target, weight, gradient)
+        scratch = floats(scratch_at, (2, rows))
+        return _cross_entropy(output, integers(label_at, rows), weight, gradient, scratch[0], scratch[1])
+    return _regression(code, output, floats(target_at, rows), weight, gradient)

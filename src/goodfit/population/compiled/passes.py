@@ -1,4 +1,4 @@
-"""Passes over one layer's units: activation with its slope, dropout. Layout [units, B], the batch innermost.
+"""Passes over one layer's units: activation with its slope, dropout. Values are flat, the batch innermost.
 
 Activations mirror `goodfit.nn.activations`; each is one formula z -> (value, slope). A name that is missing in
 `ACTIVATION_CODES` is trained by another kernel.
@@ -8,6 +8,7 @@ import numpy as np
 
 from goodfit.population.compiled.elementary import erf, exp, expm1, log1p, sigmoid, tanh
 from goodfit.population.compiled.jit import inline, loop
+from goodfit.population.compiled.vectors import floats
 
 F = np.float32
 _ZERO, _HALF, _ONE, _TWO = F(0), F(0.5), F(1), F(2)
@@ -77,48 +78,54 @@ def _mish(z):
 
 
 @loop
-def activate(code, z, bias, slope):
-    """Replace z [units, B] by the activation of z + bias; write its derivative to `slope` [units, B]."""
-    units, rows = z.shape
-    for u in range(units):
-        b = bias[u]
-        if code == 0:
-            for i in range(rows):
-                z[u, i] += b
-                slope[u, i] = _ONE
-        elif code == 1:
-            for i in range(rows):
-                v = z[u, i] + b
-                # not v > 0 is kept as v, so that NaN passes through as in torch.relu
-                z[u, i] = _ZERO if v <= _ZERO else v
-                slope[u, i] = _ONE if v > _ZERO else _ZERO
-        elif code == 2:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _leaky_relu(z[u, i] + b)
-        elif code == 3:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _elu(z[u, i] + b)
-        elif code == 4:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _selu(z[u, i] + b)
-        elif code == 5:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _softplus(z[u, i] + b)
-        elif code == 6:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _sigmoid(z[u, i] + b)
-        elif code == 7:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _tanh(z[u, i] + b)
-        elif code == 8:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _gelu(z[u, i] + b)
-        elif code == 9:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _silu(z[u, i] + b)
-        else:
-            for i in range(rows):
-                z[u, i], slope[u, i] = _mish(z[u, i] + b)
+def activate(code, value_at, slope_at, count, b):
+    """Replace `count` numbers at an address by the activation of them + b; write its derivative to another address."""
+    z, slope = floats(value_at, count), floats(slope_at, count)
+    if code == 0:
+        for i in range(count):
+            z[i] += b
+            slope[i] = _ONE
+    elif code == 1:
+        for i in range(count):
+            v = z[i] + b
+            # not v > 0 is kept as v, so that NaN passes through as in torch.relu
+            z[i] = _ZERO if v <= _ZERO else v
+            slope[i] = _ONE if v > _ZERO else _ZERO
+    elif code == 2:
+        for i in range(count):
+            z[i], slope[i] = _leaky_relu(z[i] + b)
+    elif code == 3:
+        for i in range(count):
+            z[i], slope[i] = _elu(z[i] + b)
+    elif code == 4:
+        for i in range(count):
+            z[i], slope[i] = _selu(z[i] + b)
+    elif code == 5:
+        for i in range(count):
+            z[i], slope[i] = _softplus(z[i] + b)
+    elif code == 6:
+        for i in range(count):
+            z[i], slope[i] = _sigmoid(z[i] + b)
+    elif code == 7:
+        for i in range(count):
+            z[i], slope[i] = _tanh(z[i] + b)
+    elif code == 8:
+        for i in range(count):
+            z[i], slope[i] = _gelu(z[i] + b)
+    elif code == 9:
+        for i in range(count):
+            z[i], slope[i] = _silu(z[i] + b)
+    else:
+        for i in range(count):
+            z[i], slope[i] = _mish(z[i] + b)
+
+
+@loop
+def times(at, factors_at, count):
+    """Multiply `count` numbers at an address by those at another."""
+    a, b = floats(at, count), floats(factors_at, count)
+    for i in range(count):
+        a[i] *= b[i]
 
 
 @inline
@@ -134,26 +141,32 @@ def random_bits(low, high, element):
     return np.uint32(x & np.uint32(0x7FFFFFFF))
 
 
+@inline
+def _threshold(rate):
+    return np.uint32(min(np.rint(rate * 2147483648.0), 2147483647.0))
+
+
 @loop
-def drop_units(key, rate, h, slope):
-    """Dropout on h [units, B] and its slope: element (row i, unit u) is number i * units + u of the layer's draw."""
-    units, rows = h.shape
+def drop_units(key, rate, value_at, slope_at, units, rows, first_row):
+    """Dropout on values and slopes [units, rows] at two addresses.
+
+    Element (row i, unit u) is number (first_row + i) * units + u of the layer's draw.
+    """
+    h, slope = floats(value_at, (units, rows)), floats(slope_at, (units, rows))
     low, high = np.uint32(key & np.uint64(0xFFFFFFFF)), np.uint32(key >> np.uint64(32))
-    threshold = np.uint32(min(np.rint(rate * 2147483648.0), 2147483647.0))
-    scale = np.float32(_ONE / np.float32(1 - rate))
+    threshold, scale = _threshold(rate), F(_ONE / F(1 - rate))
     for u in range(units):
         for i in range(rows):
-            element = np.uint32(np.uint32(i) * np.uint32(units) + np.uint32(u))
+            element = np.uint32(np.uint32(first_row + i) * np.uint32(units) + np.uint32(u))
             kept = scale if random_bits(low, high, element) >= threshold else _ZERO
             h[u, i] *= kept
             slope[u, i] *= kept
 
 
 @loop
-def drop_weights(key, rate, w, dropped):
-    """DropConnect (Wan et al. 2013): write the weights w, flat, that stay, scaled by 1 / (1 - rate), to `dropped`."""
+def drop_weights(key, rate, w, dropped, at, count):
+    """DropConnect (Wan et al. 2013): write what stays of the weights, scaled by 1 / (1 - rate), to `dropped`."""
     low, high = np.uint32(key & np.uint64(0xFFFFFFFF)), np.uint32(key >> np.uint64(32))
-    threshold = np.uint32(min(np.rint(rate * 2147483648.0), 2147483647.0))
-    scale = np.float32(_ONE / np.float32(1 - rate))
-    for i in range(w.size):
-        dropped[i] = w[i] * (scale if random_bits(low, high, np.uint32(i)) >= threshold else _ZERO)
+    threshold, scale = _threshold(rate), F(_ONE / F(1 - rate))
+    for i in range(count):
+        dropped[at + i] = w[at + i] * (scale if random_bits(low, high, np.uint32(i)) >= threshold else _ZERO)

@@ -1,0 +1,219 @@
+"""Batch norm and pooling of one network on one thread: features [F, B] or images [C, H, W, B]."""
+
+import numpy as np
+
+from goodfit.population.compiled.jit import loop
+from goodfit.population.compiled.vectors import LANES, add, load, multiply_add, splat, total_of
+
+F = np.float32
+_ZERO, _ONE = F(0), F(1)
+
+
+@loop
+def _sum(x):
+    """The sum of a row: 64 partial sums, then the rest."""
+    n = x.size // (4 * LANES) * (4 * LANES)
+    zero = splat(_ZERO)
+    a, b, c, d = zero, zero, zero, zero
+    for i in range(0, n, 4 * LANES):
+        a = add(a, load(x, i))
+        b = add(b, load(x, i + LANES))
+        c = add(c, load(x, i + 2 * LANES))
+        d = add(d, load(x, i + 3 * LANES))
+    total = total_of(add(add(a, b), add(c, d)))
+    for i in range(n, x.size):
+        total += x[i]
+    return total
+
+
+@loop
+def _sum_of_squares(x, mean):
+    """The sum of (x - mean)^2."""
+    n = x.size // (4 * LANES) * (4 * LANES)
+    zero, shift = splat(_ZERO), splat(-mean)
+    a, b, c, d = zero, zero, zero, zero
+    for i in range(0, n, 4 * LANES):
+        u, v = add(load(x, i), shift), add(load(x, i + LANES), shift)
+        a, b = multiply_add(u, u, a), multiply_add(v, v, b)
+        u, v = add(load(x, i + 2 * LANES), shift), add(load(x, i + 3 * LANES), shift)
+        c, d = multiply_add(u, u, c), multiply_add(v, v, d)
+    total = total_of(add(add(a, b), add(c, d)))
+    for i in range(n, x.size):
+        total += (x[i] - mean) * (x[i] - mean)
+    return total
+
+
+@loop
+def _sum_and_product(dout, x, mean):
+    """The sums of dout and of dout (x - mean)."""
+    n = x.size // (4 * LANES) * (4 * LANES)
+    zero, shift = splat(_ZERO), splat(-mean)
+    a, b, c, d = zero, zero, zero, zero
+    p, q, r, s = zero, zero, zero, zero
+    for i in range(0, n, 4 * LANES):
+        u, v = load(dout, i), load(dout, i + LANES)
+        a, b = add(a, u), add(b, v)
+        p = multiply_add(u, add(load(x, i), shift), p)
+        q = multiply_add(v, add(load(x, i + LANES), shift), q)
+        u, v = load(dout, i + 2 * LANES), load(dout, i + 3 * LANES)
+        c, d = add(c, u), add(d, v)
+        r = multiply_add(u, add(load(x, i + 2 * LANES), shift), r)
+        s = multiply_add(v, add(load(x, i + 3 * LANES), shift), s)
+    total, product = total_of(add(add(a, b), add(c, d))), total_of(add(add(p, q), add(r, s)))
+    for i in range(n, x.size):
+        total += dout[i]
+        product += dout[i] * (x[i] - mean)
+    return total, product
+
+
+@loop
+def batch_norm_forward(x, gamma, beta, running_mean, running_var, momentum, eps, training, mean, rstd, out):
+    """Normalise each row of x as `torch.nn.BatchNorm` does; out may be x if no gradient is wanted.
+
+    Shape: x and out [C, N], N = H * W * B for images and B for features; all others [C]; momentum and eps numbers.
+    """
+    n = F(x.shape[1])
+    weight = F(momentum)
+    for c in range(x.shape[0]):
+        if training:
+            m = _sum(x[c]) / n
+            squares = _sum_of_squares(x[c], m)
+            variance = squares / n
+            running_mean[c] += weight * (m - running_mean[c])
+            running_var[c] += weight * (squares / max(n - _ONE, _ONE) - running_var[c])
+        else:
+            m, variance = running_mean[c], running_var[c]
+        r = _ONE / np.sqrt(variance + F(eps))
+        mean[c], rstd[c] = m, r
+        _scale(x[c], m, gamma[c] * r, beta[c], out[c])
+
+
+@loop
+def _scale(x, shift, scale, offset, out):
+    for i in range(x.size):
+        out[i] = (x[i] - shift) * scale + offset
+
+
+@loop
+def batch_norm_backward(dout, x, gamma, mean, rstd, dx, dgamma, dbeta):
+    """Write the gradients of `batch_norm_forward` in training; dx may be dout.
+
+    Shape: dout, x and dx [C, N]; all others [C].
+    """
+    n = F(x.shape[1])
+    for c in range(x.shape[0]):
+        total, product = _sum_and_product(dout[c], x[c], mean[c])
+        dbeta[c], dgamma[c] = total, product * rstd[c]
+        _unscale(dout[c], x[c], mean[c], gamma[c] * rstd[c], total / n, dgamma[c] * rstd[c] / n, dx[c])
+
+
+@loop
+def _unscale(dout, x, mean, scale, offset, slope, dx):
+    for i in range(x.size):
+        dx[i] = scale * (dout[i] - offset - (x[i] - mean) * slope)
+
+
+@loop
+def max_pool_forward(x, k, out, where):
+    """Write the largest of each k x k window to out and its number in the window, row by row, to where.
+
+    NaN counts as larger than any number; of equal numbers the first is taken.
+
+    Shape: x [C, H, W, B]; out and where (uint8) [C, H // k, W // k, B].
+    """
+    for c in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                best, tap = out[c, y, i], where[c, y, i]
+                _copy(x[c, y * k, i * k], best, tap)
+                for t in range(1, k * k):
+                    _larger(x[c, y * k + t // k, i * k + t % k], np.uint8(t), best, tap)
+
+
+@loop
+def _copy(x, best, tap):
+    for b in range(x.size):
+        best[b] = x[b]
+        tap[b] = np.uint8(0)
+
+
+@loop
+def _larger(x, t, best, tap):
+    for b in range(x.size):
+        v, old = x[b], best[b]
+        new = not (v <= old) and old == old
+        best[b] = v if new else old
+        tap[b] = t if new else tap[b]
+
+
+@loop
+def max_pool_backward(dout, where, k, dx):
+    """Write the gradient of `max_pool_forward` to dx.
+
+    Shape: dout and where [C, H // k, W // k, B]; dx [C, H, W, B].
+    """
+    _clear_margin(k, dx)
+    for c in range(dout.shape[0]):
+        for y in range(dout.shape[1]):
+            for i in range(dout.shape[2]):
+                for t in range(k * k):
+                    _route(dout[c, y, i], where[c, y, i], np.uint8(t), dx[c, y * k + t // k, i * k + t % k])
+
+
+@loop
+def _route(dout, tap, t, dx):
+    for b in range(dout.size):
+        dx[b] = dout[b] if tap[b] == t else _ZERO
+
+
+@loop
+def _clear_margin(k, dx):
+    """Set to zero the pixels right and below that no window covers."""
+    height, width = dx.shape[1] // k * k, dx.shape[2] // k * k
+    for c in range(dx.shape[0]):
+        for y in range(dx.shape[1]):
+            for i in range(width if y < height else 0, dx.shape[2]):
+                dx[c, y, i] = _ZERO
+
+
+@loop
+def avg_pool_forward(x, k, out):
+    """Write the mean of each k x k window to out.
+
+    Shape: x [C, H, W, B]; out [C, H // k, W // k, B].
+    """
+    weight = _ONE / F(k * k)
+    for c in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                _window_mean(x[c], y * k, i * k, k, k, weight, out[c, y, i])
+
+
+@loop
+def _window_mean(x, top, left, kh, kw, weight, out):
+    out[:] = x[top, left]
+    for t in range(1, kh * kw):
+        _accumulate(x[top + t // kw, left + t % kw], out)
+    for b in range(out.size):
+        out[b] *= weight
+
+
+@loop
+def _accumulate(x, total):
+    for b in range(x.size):
+        total[b] += x[b]
+
+
+@loop
+def avg_pool_backward(dout, k, dx):
+    """Write the gradient of `avg_pool_forward` to dx.
+
+    Shape: dout [C, H // k, W // k, B]; dx [C, H, W, B].
+    """
+    weight = _ONE / F(k * k)
+    _clear_margin(k, dx)
+    for c in range(dout.shape[0]):
+        for y in range(dout.shape[1]):
+            for i in range(dout.shape[2]):
+                for t in range(k * k):
+                    _scale(dout[c, y, i], _ZERO, weight, _ZERO, dx[c, y * k + t // k, i * k + t % k])

@@ -1,0 +1,314 @@
+"""Train or evaluate one network: many steps in one compiled loop.
+
+Layers are matrix products (BLAS) and convolutions of whole batches. Networks that are small in every layer have a
+loop of their own (`goodfit.population.compiled.small`).
+"""
+
+import numpy as np
+
+from goodfit.population.compiled.convolution import conv_backward_input, conv_backward_weight, conv_forward
+from goodfit.population.compiled.images import (
+    avg_pool_backward,
+    avg_pool_forward,
+    batch_norm_backward,
+    batch_norm_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
+from goodfit.population.compiled.jit import loop, sums
+from goodfit.population.compiled.losses import add_loss
+from goodfit.population.compiled.optimisers import update
+from goodfit.population.compiled.passes import activate, drop_units, drop_weights, times
+from goodfit.population.compiled.program import (
+    ACTIVATION,
+    BATCH_NORM,
+    BIAS,
+    C_OUT,
+    CODE,
+    CONVOLUTION,
+    DROPOUT,
+    EPS,
+    H_OUT,
+    IN,
+    KERNEL_H,
+    KERNEL_W,
+    KIND,
+    LINEAR,
+    MAX_POOL,
+    MOMENTUM,
+    N_IN,
+    N_OUT,
+    OUT,
+    PADDING,
+    RATE,
+    SAVED,
+    STATE,
+    STRIDE,
+    W_OUT,
+    WEIGHT,
+    C,
+    H,
+    W,
+)  # fmt: skip
+
+F = np.float32
+_ZERO, _ONE = F(0), F(1)
+
+GATHERED = 16
+"""Samples whose numbers are written beside each other at a time when a batch is turned."""
+
+
+@loop
+def _gather(x, rows, mix, out):
+    """Copy a batch as [B, n_in], mixed with its own reverse where `mix` < 1 (Mixup)."""
+    n, b = x.shape[1], rows.size
+    for i in range(b):
+        r, partner = rows[i], rows[b - 1 - i]
+        if mix == _ONE:
+            for u in range(n):
+                out[i * n + u] = x[r, u]
+        else:
+            for u in range(n):
+                out[i * n + u] = mix * x[r, u] + (_ONE - mix) * x[partner, u]
+
+
+@loop
+def _gather_turned(x, rows, mix, out):
+    """The same as [n_in, B]."""
+    n, b = x.shape[1], rows.size
+    for start in range(0, b, GATHERED):
+        stop = min(start + GATHERED, b)
+        for u in range(n):
+            if mix == _ONE:
+                for i in range(start, stop):
+                    out[u * b + i] = x[rows[i], u]
+            else:
+                for i in range(start, stop):
+                    out[u * b + i] = mix * x[rows[i], u] + (_ONE - mix) * x[rows[b - 1 - i], u]
+
+
+@loop
+def _add_bias(z, bias):
+    for o in range(z.shape[0]):
+        b = bias[o]
+        for i in range(z.shape[1]):
+            z[o, i] += b
+
+
+@sums
+def _add_up(dz, db):
+    """db <- sum of dz [units, B] over the batch."""
+    for o in range(dz.shape[0]):
+        total = _ZERO
+        for i in range(dz.shape[1]):
+            total += dz[o, i]
+        db[o] = total
+
+
+@loop
+def _at(array, index):
+    """The address of an element of 4 bytes."""
+    return array.ctypes.data + 4 * index
+
+
+@loop
+def _image(values, at, channels, height, width, b):
+    return values[at * b : (at + channels * height * width) * b].reshape(channels, height, width, b)
+
+
+@loop
+def _linear_forward(op, rate, key, training, p, dropped, batch, values, b):
+    n_in, n_out, at = op[N_IN], op[N_OUT], op[WEIGHT]
+    source = p
+    if training and rate > 0:
+        drop_weights(key, rate, p, dropped, at, n_in * n_out)
+        source = dropped
+    w = source[at : at + n_in * n_out].reshape(n_out, n_in)
+    z = values[op[OUT] * b : (op[OUT] + n_out) * b].reshape(n_out, b)
+    if op[IN] < 0:
+        np.dot(w, batch[: n_in * b].reshape(b, n_in).T, z)
+    else:
+        np.dot(w, values[op[IN] * b : (op[IN] + n_in) * b].reshape(n_in, b), z)
+    if op[CODE] == 0 and op[BIAS] >= 0:
+        _add_bias(z, p[op[BIAS] : op[BIAS] + n_out])
+
+
+@loop
+def _linear_backward(op, rate, key, p, g, dropped, batch, values, deltas, b):
+    n_in, n_out, at = op[N_IN], op[N_OUT], op[WEIGHT]
+    dz = deltas[op[OUT] * b : (op[OUT] + n_out) * b].reshape(n_out, b)
+    dw = g[at : at + n_in * n_out].reshape(n_out, n_in)
+    if op[IN] < 0:
+        np.dot(dz, batch[: n_in * b].reshape(b, n_in), dw)
+    else:
+        np.dot(dz, values[op[IN] * b : (op[IN] + n_in) * b].reshape(n_in, b).T, dw)
+    if op[BIAS] >= 0:
+        _add_up(dz, g[op[BIAS] : op[BIAS] + n_out])
+    source = p
+    if rate > 0:
+        # the mask of the forward pass again: d(dropped w)/dw
+        drop_weights(key, rate, g, g, at, n_in * n_out)
+        source = dropped
+    if op[IN] > 0:
+        w = source[at : at + n_in * n_out].reshape(n_out, n_in)
+        np.dot(w.T, dz, deltas[op[IN] * b : (op[IN] + n_in) * b].reshape(n_in, b))
+
+
+@loop
+def _activation_forward(op, p, values, slopes, b):
+    value_at, slope_at = _at(values, op[OUT] * b), _at(slopes, op[OUT] * b)
+    if op[BIAS] < 0:
+        activate(op[CODE], value_at, slope_at, op[N_OUT] * b, _ZERO)
+    else:
+        for u in range(op[N_OUT]):
+            activate(op[CODE], value_at + 4 * u * b, slope_at + 4 * u * b, b, p[op[BIAS] + u])
+
+
+@loop
+def _filters(op, p):
+    return p[op[WEIGHT] : op[WEIGHT] + op[C_OUT] * op[C] * op[KERNEL_H] * op[KERNEL_W]].reshape(
+        op[C_OUT], op[C], op[KERNEL_H], op[KERNEL_W]
+    )
+
+
+@loop
+def _image_forward(op, numbers, training, p, state, values, saved, choice, scratch, b):
+    """Convolution, batch norm, pooling."""
+    x = _image(values, op[IN], op[C], op[H], op[W], b)
+    y = _image(values, op[OUT], op[C_OUT], op[H_OUT], op[W_OUT], b)
+    if op[KIND] == CONVOLUTION:
+        filters = op[C_OUT]
+        bias = p[op[BIAS] : op[BIAS] + filters] if op[BIAS] >= 0 else np.zeros(filters, np.float32)
+        conv_forward(x, _filters(op, p), bias, op[STRIDE], op[PADDING], y, scratch)
+    elif op[KIND] == BATCH_NORM:
+        n, at = op[C], op[SAVED]
+        gamma, beta = p[op[WEIGHT] : op[WEIGHT] + n], p[op[BIAS] : op[BIAS] + n]
+        mean, variance = state[op[STATE] : op[STATE] + n], state[op[STATE] + n : op[STATE] + 2 * n]
+        batch_norm_forward(
+            x.reshape(n, -1), gamma, beta, mean, variance, numbers[MOMENTUM], numbers[EPS], training,
+            saved[at : at + n], saved[at + n : at + 2 * n], y.reshape(n, -1),
+        )  # fmt: skip
+    elif op[KIND] == MAX_POOL:
+        max_pool_forward(x, op[KERNEL_H], y, choice[op[SAVED] * b : (op[SAVED] + op[N_OUT]) * b].reshape(y.shape))
+    else:
+        avg_pool_forward(x, op[KERNEL_H], y)
+
+
+@loop
+def _image_backward(op, p, g, values, deltas, saved, choice, scratch, b):
+    x = _image(values, op[IN], op[C], op[H], op[W], b)
+    dx = _image(deltas, op[IN], op[C], op[H], op[W], b)
+    dy = _image(deltas, op[OUT], op[C_OUT], op[H_OUT], op[W_OUT], b)
+    if op[KIND] == CONVOLUTION:
+        filters = op[C_OUT]
+        db = g[op[BIAS] : op[BIAS] + filters] if op[BIAS] >= 0 else np.empty(filters, np.float32)
+        conv_backward_weight(x, dy, op[STRIDE], op[PADDING], _filters(op, g), db, scratch)
+        if op[IN] > 0:
+            conv_backward_input(dy, _filters(op, p), op[STRIDE], op[PADDING], dx, scratch)
+    elif op[KIND] == BATCH_NORM:
+        n, at = op[C], op[SAVED]
+        batch_norm_backward(
+            dy.reshape(n, -1), x.reshape(n, -1), p[op[WEIGHT] : op[WEIGHT] + n], saved[at : at + n],
+            saved[at + n : at + 2 * n], dx.reshape(n, -1), g[op[WEIGHT] : op[WEIGHT] + n], g[op[BIAS] : op[BIAS] + n],
+        )  # fmt: skip
+    elif op[KIND] == MAX_POOL:
+        chosen = choice[op[SAVED] * b : (op[SAVED] + op[N_OUT]) * b].reshape(dy.shape)
+        max_pool_backward(dy, chosen, op[KERNEL_H], dx)
+    else:
+        avg_pool_backward(dy, op[KERNEL_H], dx)
+
+
+@loop
+def _forward(ops, numbers, keys, training, p, dropped, state, batch, values, slopes, images, b):
+    for k in range(len(ops)):
+        op, rate = ops[k], numbers[k, RATE]
+        if op[KIND] == LINEAR:
+            _linear_forward(op, rate, keys[k], training, p, dropped, batch, values, b)
+        elif op[KIND] == ACTIVATION:
+            _activation_forward(op, p, values, slopes, b)
+        elif op[KIND] == DROPOUT:
+            if training and rate > 0:
+                drop_units(keys[k], rate, _at(values, op[OUT] * b), _at(slopes, op[OUT] * b), op[N_OUT], b, 0)
+        elif images is not None:
+            _image_forward(op, numbers[k], training, p, state, values, images[0], images[1], images[2], b)
+
+
+@loop
+def _backward(ops, numbers, keys, p, g, dropped, batch, values, slopes, deltas, images, b):
+    """Turn the gradient at the outputs into that of the weights, g."""
+    for k in range(len(ops) - 1, -1, -1):
+        op = ops[k]
+        if op[KIND] == LINEAR:
+            _linear_backward(op, numbers[k, RATE], keys[k], p, g, dropped, batch, values, deltas, b)
+        elif op[KIND] == ACTIVATION:
+            times(_at(deltas, op[OUT] * b), _at(slopes, op[OUT] * b), op[N_OUT] * b)
+        elif op[KIND] != DROPOUT and images is not None:
+            _image_backward(op, p, g, values, deltas, images[0], images[1], images[2], b)
+
+
+@loop
+def train_steps(
+    x, target, label, rows, counts, mix, ops, numbers, keys, p, g, a, b, state, hyper, loss, optimiser, values, slopes,
+    deltas, batch, dropped, losses, images,
+):  # fmt: skip
+    """Take S steps with one network; write the mean loss of each batch to `losses` [S].
+
+    Shape:
+        x: float32 [n, n_in]. target: float32 [n] or empty. label: int64 [n] or empty.
+        rows: int64 [S, B]; counts: int64 [S], how many of them are real.
+        mix: float32 [S], share of a row's own sample in it (Mixup; 1 is none).
+        ops: int64 [ops, FIELDS]; numbers: float64 [ops, NUMBERS]; keys: uint64 [S, ops].
+        p, g, a, b: float32 [P]. state: running statistics. hyper: float32 [S, fields of `Hyper`].
+        values, slopes, deltas: scratch [units * B]. batch: scratch [n_in * B]. dropped: [P], or empty.
+        images: None for perceptrons, else (saved [..], choice uint8 [..], scratch [conv_scratch]).
+    """
+    last, first = ops[-1], ops[0]
+    outputs = last[N_OUT]
+    width = rows.shape[1]
+    labels, truth, weight = np.zeros(width, np.int64), np.zeros(width, np.float32), np.empty(width, np.float32)
+    scratch = np.empty(2 * width, np.float32)
+    for s in range(rows.shape[0]):
+        n, share = counts[s], mix[s]
+        chosen = rows[s, :n]
+        if first[IN] < 0:
+            _gather(x, chosen, share, batch)
+        else:
+            _gather_turned(x, chosen, share, values)
+        _forward(ops, numbers, keys[s], True, p, dropped, state, batch, values, slopes, images, n)
+        begin = last[OUT] * n
+        deltas[begin : begin + outputs * n] = _ZERO
+        mean = 0.0
+        for turn in range(1 if share == _ONE else 2):
+            part = share if turn == 0 else _ONE - share
+            for i in range(n):
+                r = chosen[i] if turn == 0 else chosen[n - 1 - i]
+                weight[i] = part / F(n)
+                if target.size > 0:
+                    truth[i] = target[r]
+                else:
+                    labels[i] = label[r]
+            mean += add_loss(
+                loss, outputs, n, _at(values, begin), _at(deltas, begin), truth.ctypes.data, labels.ctypes.data,
+                weight.ctypes.data, scratch.ctypes.data,
+            )  # fmt: skip
+        _backward(ops, numbers, keys[s], p, g, dropped, batch, values, slopes, deltas, images, n)
+        update(optimiser, p, g, a, b, hyper[s])
+        losses[s] = mean
+
+
+@loop
+def predict(x, ops, numbers, p, state, values, slopes, batch, rows_at_once, out, images):
+    """Write the outputs [n, n_out] in evaluation mode, `rows_at_once` at a time."""
+    last = ops[-1]
+    keys = np.zeros(len(ops), np.uint64)
+    for start in range(0, x.shape[0], rows_at_once):
+        # the last batch is filled up with the last row: a row's numbers must not depend on how many come with it
+        chosen = np.minimum(np.arange(start, start + rows_at_once), x.shape[0] - 1)
+        if ops[0, IN] < 0:
+            _gather(x, chosen, _ONE, batch)
+        else:
+            _gather_turned(x, chosen, _ONE, values)
+        _forward(ops, numbers, keys, False, p, p, state, batch, values, slopes, images, rows_at_once)
+        for i in range(min(rows_at_once, x.shape[0] - start)):
+            for o in range(last[N_OUT]):
+                out[start + i, o] = values[(last[OUT] + o) * rows_at_once + i]
