@@ -13,7 +13,7 @@ from goodfit.data.download import data_folder
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Measurements and downloads of the tests go into a folder of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GOODFIT_CACHE", str(tmp_path_factory.mktemp("cache")))
