@@ -16,13 +16,16 @@ from goodfit.config import Config
 from goodfit.optim.schedules import rate_table
 from goodfit.population.kernel import Batches, Kernel, Snapshot
 from goodfit.population.own_data import OwnData
-from goodfit.population.problem import EVALUATION_ROWS, Part, Problem, StreamedPart
+from goodfit.population.problem import Part, Problem, StreamedPart
 from goodfit.population.workers import for_each
 
 SECONDS_AT_ONCE = 0.25
 """About how long the kernel runs between two looks at the clock and at Ctrl-C."""
 STREAMED_ROWS = 65536
 """Rows of streamed data held at once (and as many on their way)."""
+
+FIRST_ROWS = 4096
+"""Rows on which the untrained network's loss is told."""
 
 Reason = Literal["finished", "early stopped", "diverged", "out of time"]
 
@@ -265,9 +268,8 @@ def _validation(kernel: Kernel, ended: Sequence[int], problem: Problem) -> tuple
 
 
 def _first_rows(part: Part | StreamedPart) -> Part:
-    """Return the rows on which the untrained network's loss is told."""
-    chunk = next(part.chunks())
-    return Part(chunk.x[:EVALUATION_ROWS], chunk.y[:EVALUATION_ROWS])
+    first, _ = part.fetch([np.arange(min(FIRST_ROWS, len(part)))])
+    return Part(first.x[:FIRST_ROWS], first.y[:FIRST_ROWS])
 
 
 def _is_past(deadline: float | None) -> bool:

@@ -27,7 +27,8 @@ def member_bytes(config: Config, problem: Problem, kernel: str) -> int:
     # weights, gradient, best weights, a temporary copy, and the optimiser's memory
     copies = 4 + len(find_optimiser(config.optimiser).slots) + (config.dropconnect > 0)
     held_out = 3 * len(problem.validation or ()) * problem.outputs
-    training = 4 * config.batch_size * activations
+    # values, their gradients, and temporaries of the dropout masks, which are made for all members at once
+    training = 10 * config.batch_size * activations
     evaluation = 2 * EVALUATION_ROWS * activations
     if kernel in ("resident", "side-by-side", "sequential"):
         training = evaluation = 0  # members take turns: see `shared_bytes`
