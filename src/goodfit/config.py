@@ -107,6 +107,7 @@ class Config(BaseModel):
 
     # budget
     batch_size: Count = 128
+    """Rows of a step. The last batch of an epoch may be smaller; one of a single row is left out."""
     epochs: int = Field(100, ge=0)
     max_steps: Count | None = None
     """Stop after so many optimiser steps, also in the middle of an epoch."""

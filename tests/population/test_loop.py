@@ -55,7 +55,7 @@ def test_own_module_trains_repeatably_and_leaves_the_global_stream_alone() -> No
 @pytest.mark.parametrize("kernel", ["resident", "dense", "side-by-side", "sequential"])
 def test_epochs_of_unequal_length(kernel: str) -> None:
     """Members with fewer samples have shorter epochs; all take their steps together and leave when they are done."""
-    counts = [20, 75, 203]
+    counts = [20, 76, 203]
     results = run([BASE.replace(train_rows=n, epochs=3) for n in counts], REGRESSION, kernel)
     for n, (outcome, records) in zip(counts, results, strict=True):
         per_epoch = -(-n // BASE.batch_size)
@@ -112,3 +112,18 @@ def test_mixup_shares_have_the_beta_distribution() -> None:
     shares = OwnData(BASE.replace(mixup=0.4), REGRESSION).mix(0, 3000)
     assert stats.kstest(shares, stats.beta(0.4, 0.4).cdf).pvalue > 1e-4
     assert (OwnData(BASE, REGRESSION).mix(0, 5) == 1).all()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_last_batch_of_one_row_is_left_out(kernel: str) -> None:
+    """Batch norm cannot train on one row, so 203 rows in batches of 101 are two steps."""
+
+    def normalised() -> nn.Module:
+        return nn.Sequential(nn.Linear(13, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 1))
+
+    model = "mlp" if kernel == "dense" else normalised
+    config = Config(model=model, width=6, epochs=3, batch_size=101)
+    (outcome, records), *_ = run([config], REGRESSION, kernel)
+    assert outcome.steps == 6 and np.isfinite([r.train_loss for r in records]).all()
+    single, *_ = run([config.replace(model="mlp", batch_size=1, epochs=1)], REGRESSION, "sequential")
+    assert single[0].steps == len(REGRESSION.train)

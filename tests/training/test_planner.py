@@ -166,3 +166,9 @@ class _Peak:
     def _look(self) -> None:
         while not self._over.wait(0.003):
             self.bytes = max(self.bytes, _resident_bytes())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_named_kernel_serves_a_single_config(kernel: str, problem: Problem) -> None:
+    [population] = plan([CONFIG], [0], problem, kernel)
+    assert population.kernel == kernel

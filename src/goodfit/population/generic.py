@@ -151,5 +151,6 @@ def refusal(config: Config, problem: Problem) -> str | None:
     except GoodfitError:
         raise
     except Exception as error:
-        return f"torch.func cannot vectorise the module ({type(error).__name__}: {str(error).splitlines()[0][:120]})"
+        said = (str(error) or type(error).__name__).splitlines()[0][:120]
+        return f"torch.func cannot vectorise the module ({type(error).__name__}: {said})"
     return None

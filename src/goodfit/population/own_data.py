@@ -26,18 +26,21 @@ class OwnData:
             order = numpy_generator(config.seed, "training rows").permutation(available)
             self._rows = np.sort(order[: self.count])
         self.targets = noisy_targets(config, problem) if config.label_noise else None
-        self.steps_per_epoch = math.ceil(self.count / config.batch_size)
+        # a last batch of one row is left out (another row in every epoch): batch norm cannot train on it
+        lonely = self.count % config.batch_size == 1 and self.count > config.batch_size > 1
+        self._visited = self.count - lonely
+        self.steps_per_epoch = math.ceil(self._visited / config.batch_size)
         first = np.arange(self.steps_per_epoch) * config.batch_size
-        self._counts = np.minimum(config.batch_size, self.count - first)
+        self._counts = np.minimum(config.batch_size, self._visited - first)
         self._batches = np.empty((0, config.batch_size), np.int64)
 
     def begin_epoch(self, epoch: int) -> None:
         """Draw the order of an epoch's rows."""
-        order = batch_order(self._config.seed, epoch, self.count)
+        order = batch_order(self._config.seed, epoch, self.count)[: self._visited]
         batch = self._config.batch_size
         filled = np.empty(self.steps_per_epoch * batch, np.int64)
-        filled[: self.count] = order if self._rows is None else self._rows[order]
-        filled[self.count :] = filled[self.count - (self.count % batch or batch)]
+        filled[: self._visited] = order if self._rows is None else self._rows[order]
+        filled[self._visited :] = filled[self._visited - (self._visited % batch or batch)]
         self._batches = filled.reshape(-1, batch)
 
     def rows(self, start: int, stop: int) -> np.ndarray:

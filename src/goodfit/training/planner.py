@@ -140,7 +140,8 @@ def _fastest(
     configs: Sequence[Config], problem: Problem, fitting: Sequence[str], measure: Callable[..., dict[str, float]] | None
 ) -> tuple[str, str]:
     """Return the kernel for configs of one make, and the reason in words."""
-    candidates = [name for name in fitting if len(configs) > 1 or name not in ("generic", "side-by-side")]
+    alone = [name for name in fitting if name not in ("generic", "side-by-side")]
+    candidates = alone if alone and len(configs) == 1 else list(fitting)
     first = candidates[0]
     if len(candidates) == 1 or measure is None:
         return first, KERNELS[first].words
