@@ -9,42 +9,42 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from torch import Tensor
-from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.func import functional_call, grad, replace_all_batch_norm_modules_, stack_module_state, vmap
 from works import Run, Work
 
+Tensors = dict[str, Tensor]
 
-def ensembling(work: Work) -> Run:
-    """`torch.func` as PyTorch's tutorial on model ensembling has it, with Adam written out, compiled."""
+
+def ensembling(work: Work, compiled: bool = True) -> Run:
+    """`torch.func` as PyTorch's tutorial on model ensembling has it, with Adam written out.
+
+    Batch norm keeps no running statistics, for `vmap` cannot update them (`torch.func` has no better answer).
+    """
     torch.manual_seed(0)
-    base = work.module()
+    base = replace_all_batch_norm_modules_(work.module())
 
-    def loss(p: dict[str, Tensor], b: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+    def loss(p: Tensors, b: Tensors, x: Tensor, y: Tensor) -> Tensor:
         return work.loss(functional_call(base, (p, b), (x,)), y)
 
     gradients = vmap(grad(loss), in_dims=(0, 0, 0, 0), randomness="different")
 
-    @torch.compile
-    def step(
-        p: dict[str, Tensor],
-        b: dict[str, Tensor],
-        m: dict[str, Tensor],
-        v: dict[str, Tensor],
-        rows: Tensor,
-        bias: Tensor,
-    ) -> None:
+    def step(p: Tensors, b: Tensors, m: Tensors, v: Tensors, rows: Tensor, bias: Tensor) -> None:
         g = gradients(p, b, work.x[rows], work.y[rows])
         for name in p:
             m[name].lerp_(g[name], 0.1)
             v[name].mul_(0.999).addcmul_(g[name], g[name], value=0.001)
             p[name].sub_(1e-3 * (m[name] / bias[0]) / ((v[name] / bias[1]).sqrt() + 1e-8))
 
+    take = torch.compile(step) if compiled else step
+
     def run(steps: int) -> int:
-        parameters, buffers = stack_module_state([work.module() for _ in range(work.members)])
+        networks = [replace_all_batch_norm_modules_(work.module()) for _ in range(work.members)]
+        parameters, buffers = stack_module_state(networks)
         p = {name: value.detach() for name, value in parameters.items()}
         m, v = ({name: torch.zeros_like(value) for name, value in p.items()} for _ in range(2))
         for t in range(steps):
             rows = torch.randint(len(work.x), (work.members, work.batch))
-            step(p, buffers, m, v, rows, torch.tensor([1 - 0.9 ** (t + 1), 1 - 0.999 ** (t + 1)]))
+            take(p, buffers, m, v, rows, torch.tensor([1 - 0.9 ** (t + 1), 1 - 0.999 ** (t + 1)]))
         return steps * work.members
 
     return run
@@ -112,7 +112,7 @@ def scikit_learn(work: Work) -> Run:
     def run(steps: int) -> int:
         epochs = -(-steps // per_epoch)
         model = kind(
-            work.sizes[1:-1], activation=work.activation, batch_size=work.batch, max_iter=epochs, alpha=0.0, tol=0.0,
+            hidden_layer_sizes=work.sizes[1:-1], activation=work.activation, batch_size=work.batch, max_iter=epochs, alpha=0.0, tol=0.0,
             n_iter_no_change=epochs + 1,
         )  # fmt: skip
         with warnings.catch_warnings():

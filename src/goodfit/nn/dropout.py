@@ -61,13 +61,6 @@ def keyed_dropouts(module: nn.Module) -> Iterator[tuple[str, KeyedDropout, int]]
             seen[layer.purpose] += 1
 
 
-def seed_dropout(module: nn.Module, seed: int, step: int) -> None:
-    """Give every keyed dropout layer its key for one step."""
-    for _, layer, number in keyed_dropouts(module):
-        if layer.active:
-            layer.key.fill_(step_key(layer, number, seed, step))
-
-
 def step_key(layer: KeyedDropout, number: int, seed: int, step: int) -> int:
     """Return the key of a layer for one step, as int64."""
     return int(dropout_keys(seed, np.array([step]), number, layer.purpose).view(np.int64)[0])

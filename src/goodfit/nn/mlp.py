@@ -38,7 +38,8 @@ class MLP(nn.Module):
         h = x.flatten(1)
         for number, (layer, connect) in enumerate(zip(self.layers, self.connects, strict=True)):
             assert isinstance(layer, nn.Linear)
-            h = linear(h, connect(layer.weight), layer.bias)
+            h = linear(h, connect(layer.weight) if connect.active else layer.weight, layer.bias)
             if number < len(self.dropouts):
-                h = self.dropouts[number](self.activation(h))
+                h = self.activation(h)
+                h = self.dropouts[number](h) if self.dropouts[number].active else h
         return h

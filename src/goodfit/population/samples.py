@@ -53,19 +53,41 @@ def gather(batches: Batches, step: int, *, filled: bool = True) -> Samples:
     return _mixed(batches.part.x, batches.part.y, rows, opposite, weight, mix)
 
 
-def gather_one(batches: Batches, step: int, member: int) -> Samples:
-    """Return the samples of one of the steps for one member, real rows only (K = 1, B = their count)."""
-    count = int(batches.counts[member, step])
-    rows = batches.rows[member][step][None, :count]
-    device = batches.part.device
-    weight = torch.full((1, count), 1 / count, device=device)
-    mix = torch.from_numpy(batches.mix[member : member + 1, step : step + 1]).to(device)
-    return _mixed(batches.part.x, batches.targets(member), rows, rows[:, ::-1].copy(), weight, mix)
+@dataclass(frozen=True)
+class Batch:
+    """The batch of one member in one step, real rows only.
+
+    Shape:
+        x: [B, ...]. y: [B]. opposite: [B], None without Mixup. share: of a row's own sample in it.
+    """
+
+    x: Tensor
+    y: Tensor
+    opposite: Tensor | None
+    share: float
+
+    def loss(self, output: Tensor, row_loss: RowLoss) -> Tensor:
+        """Return the mean loss for outputs [B, n_out]."""
+        loss = row_loss(output, self.y).mean()
+        if self.opposite is None:
+            return loss
+        return self.share * loss + (1 - self.share) * row_loss(output, self.opposite).mean()
+
+
+def gather_one(batches: Batches, step: int, member: int) -> Batch:
+    """Return the samples of one of the steps for one member."""
+    x, y = batches.part.x, batches.targets(member)
+    here = torch.from_numpy(batches.rows[member][step, : batches.counts[member, step]]).to(x.device)
+    share = float(batches.mix[member, step])
+    if share == 1:
+        return Batch(x[here], y[here], None, share)
+    there = here.flip(0)
+    return Batch(share * x[here] + (1 - share) * x[there], y[here], y[there], share)
 
 
 def _mixed(x: Tensor, y: Tensor, rows: np.ndarray, opposite: np.ndarray, weight: Tensor, mix: Tensor) -> Samples:
     here = torch.from_numpy(rows).to(x.device)
-    if bool((mix == 1).all()):
+    if not (mix != 1).any():
         return Samples(x[here], _targets(y, here), None, weight, mix)
     there = torch.from_numpy(opposite).to(x.device)
     share = mix.reshape(-1, *[1] * x.ndim)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError
-from goodfit.nn.dropout import key_dropouts, seed_dropout
+from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population.kernel import Batches, Snapshot
@@ -23,6 +23,9 @@ def refusal_side_by_side(config: Config, problem: Problem) -> str | None:
     """Say why the side-by-side kernel cannot train a config, or return None."""
     module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
     return "the module draws random numbers itself" if draws_random_numbers(module, problem) else None
+
+
+_NOTHING = contextlib.nullcontext()
 
 
 class SequentialKernel:
@@ -79,8 +82,9 @@ class Network:
     def __init__(self, config: Config, problem: Problem) -> None:
         self._config, self._problem = config, problem
         self._module = key_dropouts(build_model(config, problem.input_shape, problem.outputs)).to(problem.device)
-        parameters = [p for p in self._module.parameters() if p.requires_grad]
-        self._optimiser = find_optimiser(config.optimiser).torch(parameters, config)
+        self._parameters = [p for p in self._module.parameters() if p.requires_grad]
+        self._dropouts = [(layer, number) for _, layer, number in keyed_dropouts(self._module) if layer.active]
+        self._optimiser = find_optimiser(config.optimiser).torch(self._parameters, config)
         self._draws = draws_random_numbers(self._module, problem)
 
     def advance(self, batches: Batches, member: int) -> np.ndarray:
@@ -93,7 +97,7 @@ class Network:
     def output(self, part: Part) -> Tensor:
         """Return the outputs [n, n_out] in evaluation mode."""
         self._module.eval()
-        with self._own_stream(-1), self._autocast():
+        with self._surroundings(-1):
             chunks = [self._shaped(self._module(x), len(x)) for x in part.x.split(EVALUATION_ROWS)]
         return torch.cat(chunks).float()
 
@@ -103,36 +107,41 @@ class Network:
         return lambda: named
 
     def _step(self, batches: Batches, step: int, member: int) -> Tensor:
-        samples = gather_one(batches, step, member)
+        batch = gather_one(batches, step, member)
         for group in self._optimiser.param_groups:
             group["lr"] = float(batches.rates[member, step])
         number = batches.first_step + step
-        seed_dropout(self._module, self._config.seed, number)
-        with self._own_stream(number), self._autocast():
-            output = self._shaped(self._module(samples.x[0]), samples.x.shape[1])
-        loss = samples.losses(output.float().unsqueeze(0), self._problem.row_loss)[0]
-        self._optimiser.zero_grad(set_to_none=True)
+        for layer, place in self._dropouts:
+            layer.key.fill_(step_key(layer, place, self._config.seed, number))
+        with self._surroundings(number):
+            output = self._shaped(self._module(batch.x), len(batch.x))
+        loss = batch.loss(output.float(), self._problem.row_loss)
+        for p in self._parameters:  # as zero_grad does, without its bookkeeping: a third of a tiny network's update
+            p.grad = None
         loss.backward()
         self._optimiser.step()
         return loss.detach()
 
+    def _surroundings(self, step: int) -> contextlib.AbstractContextManager[object]:
+        """Return what the forward pass runs in: its own random stream, its precision; mostly nothing."""
+        if not self._draws and self._config.precision == "float32":
+            return _NOTHING
+        return self._own_stream(step)
+
     @contextlib.contextmanager
     def _own_stream(self, step: int) -> Iterator[None]:
-        if not self._draws:
-            yield
-            return
         device = self._problem.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            stream = key(self._config.seed, "step", step) >> 1
-            torch.default_generator.manual_seed(stream)
-            if device.type == "cuda":
-                torch.cuda.manual_seed(stream)
+        low = self._config.precision != "float32"
+        with (
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else [], enabled=self._draws),
+            torch.autocast(device.type, dtype=torch.bfloat16, enabled=low),
+        ):
+            if self._draws:
+                stream = key(self._config.seed, "step", step) >> 1
+                torch.default_generator.manual_seed(stream)
+                if device.type == "cuda":
+                    torch.cuda.manual_seed(stream)
             yield
-
-    def _autocast(self) -> contextlib.AbstractContextManager[object]:
-        if self._config.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self._problem.device.type, dtype=torch.bfloat16)
 
     def _shaped(self, output: Tensor, rows: int) -> Tensor:
         return shaped(output, rows, self._problem.outputs)
