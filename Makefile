@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-engine bench-datasets clean
 
 demo: $(STAMP)
 	$(BIN)/goodfit train digits
@@ -25,7 +25,15 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
-bench: $(STAMP)
+bench: bench-engine bench-datasets
+
+# the population engine beside other ways to train many networks; about 20 minutes
+bench-engine: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/engine
+
+# goodfit train on several data sets; about 10 minutes
+bench-datasets: $(STAMP)
 	$(BIN)/python benchmarks/datasets.py
 
 clean:
