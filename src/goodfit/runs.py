@@ -26,6 +26,7 @@ class Training:
     Attributes:
         reason: why it ended: finished, early stopped, diverged, out of time.
         validation_metric: the task's metric on the validation part with the best weights; NaN without one.
+        first_losses: of the first 100 batches, each before its step; NaN where it was not finite.
         curve: columns epoch, step, train_loss, validation_loss; epoch 0 is the untrained network.
         load: reads (weights, validation output [n, n_out]); kept on disk where there is a run folder.
     """
@@ -39,6 +40,7 @@ class Training:
     steps: int
     validation_loss: float
     validation_metric: float
+    first_losses: np.ndarray
     seconds: float
     kernel: str
     curve: pd.DataFrame

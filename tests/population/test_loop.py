@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from goodfit.config import Config
 from goodfit.population import KERNELS, Outcome, train_population
+from goodfit.population.loop import FIRST_STEPS
 
 
 def test_best_weights_are_restored() -> None:
@@ -127,3 +128,14 @@ def test_a_last_batch_of_one_row_is_left_out(kernel: str) -> None:
     assert outcome.steps == 6 and np.isfinite([r.train_loss for r in records]).all()
     single, *_ = run([config.replace(model="mlp", batch_size=1, epochs=1)], REGRESSION, "sequential")
     assert single[0].steps == len(REGRESSION.train)
+
+
+def test_the_first_losses_are_kept_one_by_one() -> None:
+    config = BASE.replace(epochs=30, lr=1e-3)  # 180 steps
+    (outcome, records), *_ = run([config], REGRESSION, "sequential")
+    assert len(outcome.first_losses) == FIRST_STEPS
+    sizes = np.array([37] * 5 + [203 - 5 * 37])
+    means = (outcome.first_losses[:96].reshape(16, 6) * sizes).sum(1) / sizes.sum()
+    np.testing.assert_allclose(means, [r.train_loss for r in records[1:17]], rtol=1e-6)
+    (short, _), *_ = run([config.replace(max_steps=8)], REGRESSION, "sequential")
+    np.testing.assert_array_equal(short.first_losses, outcome.first_losses[:8])

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -26,6 +26,9 @@ STREAMED_ROWS = 65536
 
 FIRST_ROWS = 4096
 """Rows on which the untrained network's loss is told."""
+
+FIRST_STEPS = 100
+"""Steps at the start of every training whose losses are kept one by one."""
 
 Reason = Literal["finished", "early stopped", "diverged", "out of time"]
 
@@ -48,7 +51,8 @@ class EpochRecord:
 class Outcome:
     """How one member ended, with its best weights: lowest validation loss, or the last where nothing is held out.
 
-    `validation_output` is [n_validation, n_out] of those weights; None without a validation part.
+    `validation_output` is [n_validation, n_out] of those weights; None without a validation part. `first_losses` are
+    those of the first `FIRST_STEPS` batches, each before its step.
     A member that was never finite keeps its initial weights and `best_epoch` 0.
     """
 
@@ -60,6 +64,7 @@ class Outcome:
     validation_loss: float | None
     validation_output: np.ndarray | None
     weights: dict[str, Tensor]
+    first_losses: np.ndarray
     seconds: float
 
 
@@ -81,6 +86,7 @@ class _Member:
     """The step at which the member's epoch ends."""
     loss_sum: float = 0.0
     rows_seen: int = 0
+    first_losses: list[float] = field(default_factory=list)
     best_loss: float = math.inf
     best_epoch: int = 0
     weights: Snapshot = dict
@@ -155,7 +161,7 @@ def train_population(
                 spent = time.monotonic() - started
                 yield Outcome(
                     member.index, reason, member.best_epoch, member.epoch, step, best_loss, member.output,
-                    member.weights(), spent,
+                    member.weights(), np.array(member.first_losses), spent,
                 )  # fmt: skip
         if leaving:
             stay = [k for k in range(len(members)) if k not in leaving]
@@ -194,6 +200,9 @@ def _advance(
             began = time.monotonic()
             losses = kernel.advance(batches)
             pace.learn(batches.steps, time.monotonic() - began)
+            if step < FIRST_STEPS:
+                for member, first in zip(members, losses[:, : FIRST_STEPS - step].tolist(), strict=True):
+                    member.first_losses += first
             # one loss is added after the other, however many come at once
             sums = losses * batches.counts
             sums[:, 0] += [member.loss_sum for member in members]

@@ -129,6 +129,7 @@ def _record(task: Task, config: Config, kernel: str, outcome: Outcome) -> dict[s
         "steps": outcome.steps,
         "validation_loss": outcome.validation_loss if np.isfinite(outcome.validation_loss or 0.0) else None,
         "validation_metric": metric,
+        "first_losses": [float(f"{loss:.6g}") if np.isfinite(loss) else None for loss in outcome.first_losses],
         "seconds": outcome.seconds,
     }
 
@@ -147,6 +148,7 @@ def _training(
         steps=record["steps"],
         validation_loss=missing if record["validation_loss"] is None else record["validation_loss"],
         validation_metric=missing if record["validation_metric"] is None else record["validation_metric"],
+        first_losses=np.array(record["first_losses"], dtype=np.float64),
         seconds=record["seconds"],
         kernel=record["kernel"],
         curve=pd.DataFrame(curve, columns=["epoch", "step", "train_loss", "validation_loss"]).astype(
