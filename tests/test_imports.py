@@ -8,11 +8,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "goodfit"
 FLOORS = [
-    {"errors", "_version", "_processor", "wording", "metrics", "randomness", "config", "data", "task"},  # ground
+    {
+        "errors",
+        "_version",
+        "_processor",
+        "wording",
+        "metrics",
+        "randomness",
+        "config",
+        "data",
+        "task",
+        "paired",
+    },  # ground
     {"nn", "optim", "losses"},  # parts
     {"population"},  # engine
     {"model", "runs", "load", "training"},  # verb
-    {"search", "ensemble", "baselines", "recipe", "estimators"},  # clients
+    {"search", "ensemble", "baselines", "recipe", "estimators", "studies"},  # clients
     {"report"},  # telling
     {"cli", "__main__"},  # faces
 ]

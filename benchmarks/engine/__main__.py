@@ -96,7 +96,8 @@ def _row(entrant: Entrant, found: dict[str, Entrant], work: Work) -> str:
         return f"| {entrant.name} | does not run: {entrant.failure.replace('|', '/')} |" + " |" * 8
     each = entrant.seconds
     ratios = [
-        f"{found[base].seconds / each:.3g}" if base in found and found[base].each else "" for base in (PLAIN, TUNED, JAX)
+        f"{found[base].seconds / each:.3g}" if base in found and found[base].each else ""
+        for base in (PLAIN, TUNED, JAX)
     ]
     speed = work.flops() / each / 1e9
     peak = 1 / found[PEAK_ROUNDED if "bfloat16" in entrant.name else PEAK].seconds

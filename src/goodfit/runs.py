@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.model import Member, Model
+from goodfit.paired import rank
 from goodfit.task import Task, treatment
 
 COVERAGE = 0.9
@@ -126,32 +126,29 @@ class Runs:
 
         The interval of a mean is Student's t over the trainings of the variant. The difference is paired over
         the seeds that both variants have (NaN where fewer than two are shared), with its own t interval and
-        `undecided` where that interval contains zero. Diverged trainings are counted, not averaged.
+        `undecided` where that interval contains zero; these intervals hold together (Bonferroni). Diverged trainings are counted, not averaged.
 
         Args:
             by: settings that make a variant; by default all that differ, except the seed.
             value: `validation_metric` or `validation_loss`.
         """
         names = self.varied() if by is None else [by] if isinstance(by, str) else list(by)
+        found = {
+            values: {t.config.seed: None if t.reason == "diverged" else float(getattr(t, value)) for t in members}
+            for values, members in self.group(names).items()
+        }
         smaller = value == "validation_loss" or not self.task.metric.greater_is_better
         rows: list[dict[str, Any]] = []
-        for values, members in self.group(names).items():
-            by_seed = {t.config.seed: getattr(t, value) for t in members if t.reason != "diverged"}
-            mean, low, high = t_interval(list(by_seed.values()), level)
-            row: dict[str, Any] = dict(zip(names, values, strict=True)) | {
-                "n": len(by_seed),
-                "diverged": len(members) - len(by_seed),
-            }
-            rows.append(row | {"mean": mean, "low": low, "high": high, "_seeds": by_seed})
-        rows.sort(key=lambda row: (np.isnan(row["mean"]), row["mean"] if smaller else -row["mean"]))
-        for row in rows:
-            shared = sorted(row["_seeds"].keys() & rows[0]["_seeds"].keys())
-            differences = [row["_seeds"][seed] - rows[0]["_seeds"][seed] for seed in shared]
-            d, low, high = t_interval(differences, level) if row is not rows[0] else (0.0, 0.0, 0.0)
-            decided = not np.isnan(low) and not low <= 0 <= high
-            verdict = "best" if row is rows[0] else "worse" if decided else "undecided"
-            row |= {"difference": d, "difference_low": low, "difference_high": high, "verdict": verdict}
-        return pd.DataFrame(rows).drop(columns="_seeds")
+        for standing in rank(found, smaller_is_better=smaller, level=level):
+            low, high = standing.interval
+            rows.append(
+                dict(zip(names, standing.name, strict=True))
+                | {"n": len(standing.values), "diverged": standing.diverged}
+                | {"mean": standing.mean, "low": low, "high": high, "difference": standing.difference}
+                | dict(zip(("difference_low", "difference_high"), standing.difference_interval, strict=True))
+                | {"verdict": standing.verdict}
+            )
+        return pd.DataFrame(rows)
 
     def best(self, count: int = 1) -> "Runs":
         """Return the usable trainings with the best validation metric (loss decides ties)."""
@@ -186,18 +183,6 @@ class Runs:
     def predict(self, inputs: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Return the average prediction of all trainings: [n] in the target's unit, or probabilities [n, C]."""
         return self.model().predict(inputs)
-
-
-def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Return mean and Student's t interval; the bounds are NaN for fewer than two values."""
-    known = np.asarray(values, dtype=np.float64)
-    if len(known) == 0:
-        return float("nan"), float("nan"), float("nan")
-    mean = float(known.mean())
-    if len(known) < 2:
-        return mean, float("nan"), float("nan")
-    reach = float(stats.t.ppf(0.5 + level / 2, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
-    return mean, mean - reach, mean + reach
 
 
 def conformal_half_width(errors: np.ndarray, coverage: float) -> float | None:

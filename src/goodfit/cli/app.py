@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, training
+from goodfit.cli import apply, resume, studies, training
 from goodfit.cli.console import complain
 from goodfit.errors import GoodfitError
 
@@ -21,7 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("train")(training.train_command)
-app.command("resume")(training.resume_command)
+app.command("compare")(studies.compare_command)
+app.command("study")(studies.study_command)
+app.command("resume")(resume.resume_command)
 app.command("predict")(apply.predict_command)
 app.command("report")(apply.report_command)
 app.command("inspect")(apply.inspect_command)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from goodfit.runs import Runs, t_interval
+from goodfit.paired import t_interval
+from goodfit.runs import Runs
 from goodfit.wording import count
 
 NAMES = {"lr": "rate", "weight_decay": "decay", "numeric": "numbers"}

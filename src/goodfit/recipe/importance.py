@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from goodfit.model import Model
+from goodfit.paired import t_interval
 from goodfit.randomness import numpy_generator
-from goodfit.runs import t_interval
 from goodfit.task import Task
 
 REPEATS = 4

@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from goodfit.config import Config, vary
-from goodfit.runs import Runs, t_interval
+from goodfit.paired import t_interval
+from goodfit.runs import Runs
 from goodfit.task import Task
 
 TOLERANCE = 0.25

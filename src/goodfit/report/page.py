@@ -1,4 +1,4 @@
-"""`report.html`: one file, no network, readable on a phone, in print, by day and by night."""
+"""`report.html`: one file, no network, readable on a phone, in print, by day and by night; a training's or a study's."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goodfit.report.charts import CHARTS, Report
+from goodfit.report.study_charts import Record, study_charts
 from goodfit.training.files import write_bytes
 from goodfit.wording import figure
 
@@ -24,9 +25,15 @@ def render_report(report: Report) -> str:
     )
 
 
+def render_study(record: Record) -> str:
+    """Return the page for the record of a study."""
+    return _environment().get_template("study.html").render(r=record, charts=study_charts(record))
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write the page beside its place, then rename."""
-    write_bytes(path, render_report(report).encode())
+    render = render_study if "study" in report else render_report
+    write_bytes(path, render(report).encode())
 
 
 def _environment() -> Environment:

@@ -1,0 +1,23 @@
+"""`goodfit resume`: a run of any kind goes on where it was."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goodfit.cli.request import REQUEST
+from goodfit.cli.studies import resume_study
+from goodfit.cli.training import resume_training
+from goodfit.training import RunFolder
+
+
+def resume_command(
+    run: Annotated[Path, typer.Argument(help="Run folder of an interrupted 'goodfit train', 'compare' or 'study'.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Continue an interrupted run; what it has finished is kept, and the result is the same."""
+    folder = RunFolder.open(run)
+    asked = folder.read(REQUEST)
+    go_on = resume_study if isinstance(asked, dict) and "study" in asked else resume_training
+    go_on(folder, as_json, quiet)

@@ -1,0 +1,65 @@
+"""`goodfit compare` and `goodfit study` as a user gives them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from goodfit.cli import main
+
+FAST = ["--set", "epochs=3", "--set", "width=8", "-q"]
+
+
+def test_compare_answers_and_repeats(houses_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    arguments = ["compare", "--data", str(houses_csv), "--target", "price", "--vary", "activation=relu,tanh", "--vary",
+                 "optimiser=adam,sgd", "--seeds", "3", *FAST]  # fmt: skip
+    assert main([*arguments, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "does best: validation rmse" in said and "page " in said
+    record = json.loads((out / "report.json").read_text())
+    assert len(record["standings"]) == 4 and all(s["n"] == 3 for s in record["standings"])
+    assert record["rates"] and record["trainings"] == 4 * 3 + 4 * 6 * 2
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 5 and "which is best?" in page and "mathdefault" not in page
+    command = record["repeat"]["command"].split()
+    assert main([*command[1:], "--out", str(tmp_path / "again"), "-q"]) == 0
+    again = json.loads((tmp_path / "again" / "report.json").read_text())
+    for found in (record, again):
+        for standing in found["standings"]:
+            standing.pop("seconds")
+    assert again["standings"] == record["standings"]
+
+
+def test_resume_of_a_study_gives_the_same(houses_csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["compare", "--data", str(houses_csv), "--target", "price", "--vary", "lr=0.001,0.01", "--seeds", "2",
+                 "--out", str(out), *FAST]) == 0  # fmt: skip
+    first = json.loads((out / "report.json").read_text())
+    (out / "report.json").unlink()
+    assert main(["resume", str(out), "-q"]) == 0
+    again = json.loads((out / "report.json").read_text())
+    assert again["standings"] == first["standings"], "also the seconds: nothing was trained again"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "--data", "digits"], "nothing to compare: give --vary, for example --vary activation=relu,gelu"),
+        (["compare", "--data", "digits", "--vary", "activation"], "--vary activation is not key=value"),
+        (["compare", "--data", "digits", "--vary", "activaton=relu,tanh"], "unknown setting 'activaton' (did you mean"),
+        (["compare", "--data", "digits", "--vary", "lr=fast,slow"], "setting 'lr' is 'fast'"),
+        (["compare", "--data", "digits", "--vary", "seed=1,2"], "seeds are varied by --seeds"),
+        (["compare", "--data", "digits", "--vary", "width=8,16", "--seeds", "1"], "1 seed for each variant"),
+        (["compare", "--data", "digits", "--vary", "width=8,16", "--by", "luck"], "--by luck is unknown: choose metric or"),
+        (["compare", "--data", "nowhere.csv", "--vary", "width=8,16"], "nowhere.csv"),
+        (["study", "inits"], "study 'inits' is unknown (did you mean 'init'?)"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said and "\n" not in said and said.startswith("goodfit: error: ")
