@@ -30,7 +30,7 @@ from goodfit.recipe.summary import summarise_task
 from goodfit.report import write_report
 from goodfit.studies import compare_variants, grid
 from goodfit.studies.comparison import Means
-from goodfit.studies.named import STUDIES, find_study
+from goodfit.studies.named import STUDIES, Order, Study, find_study
 from goodfit.task import Task
 from goodfit.training import RunFolder
 from goodfit.training.files import plain_json
@@ -130,36 +130,41 @@ def study_command(
         return
     study = find_study(name)
     request = StudyRequest(
-        study=name, data=data or study.data, target=target, validation=f"{study.validation:g}", seed=seed,
+        study=name, data=_data_of(study, name, data), target=target, validation=f"{study.validation:g}", seed=seed,
         settings=_settings(config, set_), vary=_axes(vary), seeds=seeds, device=device,
         time_limit=read_seconds(time_limit),
     )  # fmt: skip
     _begin(request, ["goodfit", "study", name], out, as_json, quiet)
 
 
+def _data_of(study: Study, name: str, data: str | None) -> str:
+    if data is not None and not study.data:
+        raise GoodfitError(f"the study '{name}' makes its own data: leave out --data")
+    return data or study.data
+
+
 def resume_study(folder: RunFolder, as_json: bool, quiet: bool) -> None:
     """Continue a run of `goodfit compare` or `goodfit study`."""
     request = read_request(folder, StudyRequest)
-    _work(request, request.unchanged_task(folder.path), folder, as_json, quiet)
+    _work(request, request.unchanged_task(folder.path) if request.data else None, folder, as_json, quiet)
 
 
 def _begin(request: StudyRequest, words: list[str], out: Path | None, as_json: bool, quiet: bool) -> None:
     axes = [word for name, values in request.vary.items() for word in ("--vary", f"{name}={typed(values)}")]
-    request.command = command_line(
-        *words, *axes, *request.words("study", "vary", *["validation"] * bool(request.study))
-    )
+    left_out = {"study", "vary"} | ({"validation"} if request.study else set()) | (set() if request.data else {"data"})
+    request.command = command_line(*words, *axes, *request.words(*left_out))
     choose_device(request.device)
     if out is not None and out.exists():
         RunFolder.create(out)  # says that it is there already, before the data are read
-    task = request.task()
-    request.fingerprint = task.fingerprint()
+    task = request.task() if request.data else None
+    request.fingerprint = task.fingerprint() if task else ""
     request.locate()
-    folder = RunFolder.create(out or new_run_path(request.study or f"compare-{task.name}"))
+    folder = RunFolder.create(out or new_run_path(request.study or "compare"))
     folder.write(REQUEST, request.model_dump())
     _work(request, task, folder, as_json, quiet)
 
 
-def _work(request: StudyRequest, task: Task, folder: RunFolder, as_json: bool, quiet: bool) -> None:
+def _work(request: StudyRequest, task: Task | None, folder: RunFolder, as_json: bool, quiet: bool) -> None:
     with working_in(folder), listening(quiet) as listener:
         means = Means(folder, request.device, request.time_limit, listener.progress, listener.stage)
         record = plain_json(_identity(request, task) | _study(request, task, means))
@@ -171,11 +176,12 @@ def _work(request: StudyRequest, task: Task, folder: RunFolder, as_json: bool, q
         print_study(record, folder.path)
 
 
-def _study(request: StudyRequest, task: Task, means: Means) -> dict[str, Any]:
+def _study(request: StudyRequest, task: Task | None, means: Means) -> dict[str, Any]:
     if request.study:
-        return find_study(request.study).run(
-            task, seeds=request.seeds, seed=request.seed, settings=request.settings, axes=request.vary, means=means
-        )
+        study = find_study(request.study)
+        order = Order(request.seeds or study.seeds, request.seed, request.settings, request.vary, means)
+        return study.run(task, order)
+    assert task is not None
     base = base_config(PRESETS[request.preset], task, request.seed, {"patience": None} | request.settings)
     fixed = "lr" in request.settings or "lr" in request.vary
     return compare_variants(
@@ -184,14 +190,14 @@ def _study(request: StudyRequest, task: Task, means: Means) -> dict[str, Any]:
     ) | {"notes": []}  # fmt: skip
 
 
-def _identity(request: StudyRequest, task: Task) -> dict[str, Any]:
+def _identity(request: StudyRequest, task: Task | None) -> dict[str, Any]:
     versions = environment()
     return {
         "version": 1,
         "study": request.study or "compare",
         "created": datetime.now().isoformat(timespec="seconds"),
         "goodfit": versions["goodfit"],
-        "task": summarise_task(task),
+        "task": summarise_task(task) if task else None,
         "repeat": {
             "command": request.command,
             "versions": {name: versions[name] for name in ("goodfit", "python", "torch", "numpy")},
@@ -206,6 +212,12 @@ def print_study(record: dict[str, Any], folder: Path) -> None:
         console.width = 160  # nobody wraps a file
     for sentence in record["answer"]:
         console.print(sentence, markup=False)
+    if "standings" in record:
+        console.print(_standings(record))
+    console.print(f"page     {folder / 'report.html'}\nrepeat   {record['repeat']['command']}", markup=False)
+
+
+def _standings(record: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("variant", "seeds", record["judged_by"], "95 % interval", "difference to the best", "verdict"):
         table.add_column(heading, justify="right" if heading in ("seeds", record["judged_by"]) else "left")
@@ -214,8 +226,7 @@ def print_study(record: dict[str, Any], folder: Path) -> None:
         difference = "" if s["verdict"] == "best" else f"{figure(s['difference'])} ({figure(low)} to {figure(high)})"
         interval = f"{figure(s['interval'][0])} to {figure(s['interval'][1])}"
         table.add_row(s["name"], str(s["n"]), figure(s["value"]), interval, difference, s["verdict"])
-    console.print(table)
-    console.print(f"page     {folder / 'report.html'}\nrepeat   {record['repeat']['command']}", markup=False)
+    return table
 
 
 def _list(as_json: bool) -> None:

@@ -17,12 +17,12 @@ LOOKS = [(colour, line) for line in ("-", "--", ":") for colour in (BLUE, ORANGE
 
 def study_charts(record: Record) -> dict[str, Chart]:
     """Return the figures by name."""
-    charts = {
-        "standings": standings(record),
-        "validation": curves(record, "validation", "Validation loss", "epoch"),
-        "train": curves(record, "train", "Training loss", "epoch"),
-        "first": curves(record, "first_losses", "Loss of the first batches", "step"),
-    }
+    charts: dict[str, Chart | None] = {found["name"]: lines(found) for found in record.get("lines", [])}
+    if "standings" in record:
+        charts["standings"] = standings(record)
+        charts["validation"] = curves(record, "validation", "Validation loss", "epoch")
+        charts["train"] = curves(record, "train", "Training loss", "epoch")
+        charts["first"] = curves(record, "first_losses", "Loss of the first batches", "step")
     if record.get("rates"):
         charts["rates"] = rates(record)
     return {name: chart for name, chart in charts.items() if chart is not None}
@@ -91,6 +91,35 @@ def curves(record: Record, which: str, title: str, unit: str) -> Chart | None:
     points = range(max(len(found["mean"]) for found in series.values()))
     rows: list[list[object]] = [[t, *(_at(found["mean"], t) for found in series.values())] for t in points]
     return Chart(title, canvas.svg, caption, [unit, *shown], rows)
+
+
+def lines(found: dict[str, Any]) -> Chart:
+    """Means with bands against any quantity."""
+    with drawing(found["name"], f"{found['title']}: {', '.join(found['series'])}") as canvas:
+        axes = canvas.axes
+        x = np.array(found["x"], dtype=float)
+        for (name, series), (colour, line) in zip(found["series"].items(), LOOKS, strict=False):
+            mean, low, high = (np.array(series[k], dtype=float) for k in ("mean", "low", "high"))
+            axes.fill_between(x[: len(mean)], low, high, color=colour, alpha=0.16, linewidth=0)
+            axes.plot(x[: len(mean)], mean, color=colour, linestyle=line, label=name, marker="." if len(x) < 60 else "")
+        if found.get("span"):
+            axes.axvspan(*found["span"], color=GREEN, alpha=0.1, linewidth=0)
+        if found["log_x"]:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(*_worth_seeing(found["series"]))
+        if len(found["series"]) > 1:
+            axes.legend(fontsize=8)
+        axes.set_xlabel(found["x_label"])
+        axes.set_ylabel(found["y_label"])
+    caption = f"Line: mean over the seeds; band: its 95 % interval. {found.get('caption', '')}".strip()
+    rows: list[list[object]] = [
+        [value, *(_at(series["mean"], k) for series in found["series"].values())] for k, value in enumerate(found["x"])
+    ]
+    return Chart(found["title"], canvas.svg, caption, [found["x_label"], *found["series"]], rows)
 
 
 def rates(record: Record) -> Chart:

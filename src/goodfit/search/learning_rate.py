@@ -61,6 +61,8 @@ def judge_rates(rates: np.ndarray, losses: np.ndarray, initial: float, steps: in
     best = int(means.argmin())
     fall = initial - means[best]
     usable = means <= initial - USABLE_SHARE * fall if fall > 0 else means <= means[best]
+    # one rate between two usable ones that is not so fell to a spike, not to its rate
+    usable[1:-1] |= usable[:-2] & usable[2:]
     lowest = highest = best
     while lowest > 0 and usable[lowest - 1]:
         lowest -= 1
