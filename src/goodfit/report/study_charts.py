@@ -75,12 +75,13 @@ def curves(record: Record, which: str, title: str, unit: str) -> Chart | None:
         return None
     with drawing(which, f"{title} of {len(shown)} variants against {unit}") as canvas:
         axes = canvas.axes
+        bottom, top = _worth_seeing(series)
         for (name, found), (colour, line) in zip(series.items(), LOOKS, strict=False):
             mean, low, high = (np.array(found[k], dtype=float) for k in ("mean", "low", "high"))
             x = np.arange(len(mean))
-            axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+            axes.fill_between(x, low, high, where=mean <= top, color=colour, alpha=0.16, linewidth=0)
             axes.plot(x, mean, color=colour, linestyle=line, label=short(name, 30))
-        axes.set_ylim(*_worth_seeing(series))
+        axes.set_ylim(bottom, top)
         axes.set_xlabel(unit)
         axes.set_ylabel("loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -98,9 +99,11 @@ def lines(found: dict[str, Any]) -> Chart:
     with drawing(found["name"], f"{found['title']}: {', '.join(found['series'])}") as canvas:
         axes = canvas.axes
         x = np.array(found["x"], dtype=float)
+        bottom, top = _worth_seeing(found["series"])
         for (name, series), (colour, line) in zip(found["series"].items(), LOOKS, strict=False):
             mean, low, high = (np.array(series[k], dtype=float) for k in ("mean", "low", "high"))
-            axes.fill_between(x[: len(mean)], low, high, color=colour, alpha=0.16, linewidth=0)
+            # the band of a line that has left the picture would cover the others
+            axes.fill_between(x[: len(mean)], low, high, where=mean <= top, color=colour, alpha=0.16, linewidth=0)
             axes.plot(x[: len(mean)], mean, color=colour, linestyle=line, label=name, marker="." if len(x) < 60 else "")
         if found.get("span"):
             axes.axvspan(*found["span"], color=GREEN, alpha=0.1, linewidth=0)
@@ -110,7 +113,7 @@ def lines(found: dict[str, Any]) -> Chart:
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylim(*_worth_seeing(found["series"]))
+        axes.set_ylim(bottom, top)
         if len(found["series"]) > 1:
             axes.legend(fontsize=8)
         axes.set_xlabel(found["x_label"])
