@@ -248,8 +248,9 @@ class Task:
                 digest.update("\x1f".join(map(str, self.inputs.columns)).encode())
                 digest.update(pd.util.hash_pandas_object(self.inputs, index=False).to_numpy().tobytes())
             else:
-                for piece in pieces(len(self.inputs), self.inputs.shape[1:]):
-                    digest.update(np.ascontiguousarray(self.inputs[piece]).data)
+                images = Rows(self.inputs, np.arange(len(self.inputs)))
+                for piece in pieces(len(images), images.shape[1:]):
+                    digest.update(images[piece].data)
             for part in (self.target, self.splits.train, self.splits.validation, self.splits.test):
                 digest.update(np.ascontiguousarray(part).tobytes())
             return digest.hexdigest()
