@@ -17,6 +17,7 @@ FLOORS = [
         "randomness",
         "config",
         "data",
+        "memory",
         "task",
         "paired",
     },  # ground

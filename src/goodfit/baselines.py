@@ -4,6 +4,7 @@ They see the same training part as the networks and stay in the report also when
 Adding one is adding one entry to `BASELINES`.
 """
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -20,12 +21,16 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from goodfit.config import Config
 from goodfit.data.preparation import OrdinalPreparation
+from goodfit.data.splits import FEWEST_ROWS
+from goodfit.memory import pieces
 from goodfit.task import PartName, Task
 
 IMAGE_COMPONENTS = 50
 """Principal components that gradient boosting sees of an image: pixels one by one would take it minutes."""
 MOST_LINEAR_ROWS = 20_000
 """Rows a logistic regression on images is fitted on at most (drawn from the training part)."""
+SAMPLE_BYTES = 512 << 20
+"""Images, in float32, that a baseline is fitted on at most where they are streamed (drawn likewise)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ class Fitted:
     seconds: float
 
 
-Inputs = Callable[[PartName], np.ndarray]
+Which = slice | np.ndarray
+Inputs = Callable[[PartName, Which], np.ndarray]
+"""Returns rows of a part as a baseline sees them: [len(rows), features]."""
 
 
 def fit_baselines(task: Task, seed: int, heard: Callable[[str], None] = lambda name: None) -> list[Fitted]:
@@ -49,22 +56,22 @@ def fit_baselines(task: Task, seed: int, heard: Callable[[str], None] = lambda n
         heard(name)
         started = time.monotonic()
         about, inputs, model, rows = fit(task, seed)
-        x = inputs("train")[rows]
+        x = inputs("train", rows)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that stops early is still one
             model.fit(x, task.truth("train")[rows])
-        validation, test = (_predict(task, model, inputs(part)) for part in ("validation", "test"))
+        validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
         fitted.append(Fitted(name, about, validation, test, time.monotonic() - started))
     return fitted
 
 
-Baseline = tuple[str, Inputs, Any, slice | np.ndarray]
+Baseline = tuple[str, Inputs, Any, Which]
 _ALL = slice(None)
 
 
 def _constant(task: Task, seed: int) -> Baseline:
-    def inputs(part: PartName) -> np.ndarray:
-        return np.zeros((len(task.rows(part)), 1))
+    def inputs(part: PartName, rows: Which) -> np.ndarray:
+        return np.zeros((len(task.rows(part)[rows]), 1))
 
     if task.kind == "regression":
         return "the mean of the training target", inputs, DummyRegressor(), _ALL
@@ -77,19 +84,16 @@ def _constant(task: Task, seed: int) -> Baseline:
 
 
 def _linear(task: Task, seed: int) -> Baseline:
-    def inputs(part: PartName) -> np.ndarray:
-        return task.matrix(Config(numeric="standard"), part).reshape(len(task.rows(part)), -1)
+    def inputs(part: PartName, rows: Which) -> np.ndarray:
+        return _flat(task.samples(Config(numeric="standard"), part)[rows])
 
     if task.kind == "regression":
-        return "ridge regression on the standardised columns", inputs, RidgeCV(np.logspace(-3, 3, 13)), _ALL
+        rows, fitted_on = _sample(task, seed, None)
+        about = f"ridge regression on the standardised {'columns' if task.is_table else 'pixels'}{fitted_on}"
+        return about, inputs, RidgeCV(np.logspace(-3, 3, 13)), rows
     model = LogisticRegression(max_iter=200 if task.is_table else 50)
-    rows: slice | np.ndarray = _ALL
-    total = len(task.rows("train"))
-    about = "logistic regression on the standardised inputs"
-    if not task.is_table and total > MOST_LINEAR_ROWS:
-        rows = np.random.default_rng(seed).permutation(total)[:MOST_LINEAR_ROWS]
-        about += f", fitted on {MOST_LINEAR_ROWS} of {total} images"
-    return about, inputs, model, rows
+    rows, fitted_on = _sample(task, seed, MOST_LINEAR_ROWS)
+    return f"logistic regression on the standardised inputs{fitted_on}", inputs, model, rows
 
 
 def _boosting(task: Task, seed: int) -> Baseline:
@@ -100,17 +104,21 @@ def _boosting(task: Task, seed: int) -> Baseline:
         model = kind(random_state=seed, categorical_features=prepared.categorical)
         return (
             "scikit-learn's histogram gradient boosting, default settings",
-            lambda part: prepared.transform(_table(task, part)),
+            lambda part, rows: prepared.transform(_table(task, part).iloc[rows]),
             model,
             _ALL,
         )
-    flat: Inputs = lambda part: task.matrix(Config(), part).reshape(len(task.rows(part)), -1)  # noqa: E731
-    train = flat("train")
+    sample, fitted_on = _sample(task, seed, None)
+    train = _flat(task.samples(Config(), "train")[sample])
     reduction = PCA(min(IMAGE_COMPONENTS, *train.shape), random_state=seed, svd_solver="randomized").fit(train)
     about = (
         f"scikit-learn's histogram gradient boosting on {reduction.n_components_} principal components of the pixels"
     )
-    return about, lambda part: reduction.transform(flat(part)), kind(random_state=seed, max_iter=60), _ALL
+
+    def components(part: PartName, rows: Which) -> np.ndarray:
+        return np.asarray(reduction.transform(_flat(task.samples(Config(), part)[rows])))
+
+    return about + fitted_on, components, kind(random_state=seed, max_iter=60), sample
 
 
 BASELINES: dict[str, Callable[[Task, int], Baseline]] = {
@@ -126,7 +134,32 @@ def _table(task: Task, part: PartName) -> pd.DataFrame:
     return raw
 
 
-def _predict(task: Task, model: Any, x: np.ndarray) -> np.ndarray:
-    if task.kind == "regression":
-        return np.asarray(model.predict(x), dtype=np.float64)
-    return np.asarray(model.predict_proba(x), dtype=np.float64)
+def _flat(samples: np.ndarray) -> np.ndarray:
+    return samples.reshape(len(samples), -1)
+
+
+def _sample(task: Task, seed: int, most: int | None) -> tuple[Which, str]:
+    """Return the training rows that a baseline is fitted on, sorted, with every class, and say so where some are left out.
+
+    Args:
+        most: images at most; where images are streamed, they are also kept to `SAMPLE_BYTES`.
+    """
+    total = len(task.rows("train"))
+    if isinstance(task.inputs, pd.DataFrame):
+        return _ALL, ""
+    limits = [total] if most is None else [total, most]
+    if task.why_streamed():
+        limits.append(max(FEWEST_ROWS, SAMPLE_BYTES // (4 * math.prod(task.inputs.shape[1:]))))
+    if min(limits) == total:
+        return _ALL, ""
+    order = np.random.default_rng(seed).permutation(total)
+    rows = np.sort(order[: min(limits)])
+    if task.kind != "regression":
+        rows = np.union1d(rows, order[np.unique(task.truth("train")[order], return_index=True)[1]])
+    return rows, f", fitted on {len(rows)} of {total} images, drawn at random"
+
+
+def _predict(task: Task, model: Any, inputs: Inputs, part: PartName) -> np.ndarray:
+    predict = model.predict if task.kind == "regression" else model.predict_proba
+    together = [_ALL] if isinstance(task.inputs, pd.DataFrame) else pieces(len(task.rows(part)), task.inputs.shape[1:])
+    return np.concatenate([np.asarray(predict(inputs(part, rows)), dtype=np.float64) for rows in together])

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from goodfit.data.builtin import BUILTIN, load_builtin
-from goodfit.data.images import read_image_folder, read_npz
+from goodfit.data.images import read_images
 from goodfit.data.tables import read_table
 from goodfit.errors import GoodfitError
 from goodfit.metrics import TaskKind
@@ -20,7 +20,9 @@ def load(
     id: str | None = None, group: str | None = None, time: str | None = None, test: Share = 0.2,
     validation: Share = 0.2, seed: int = 0,
 ) -> Task:  # fmt: skip
-    """Make a task of a built-in name, a table file, an `.npz` file or a folder of class folders.
+    """Make a task of a built-in name, a table file, an `.npz` file, a folder of class folders or one of `.npy` files.
+
+    Images that need more memory than there is stay on disk (`Task.why_streamed`).
 
     Args:
         data: one of `goodfit.data.BUILTIN`, or a path.
@@ -45,7 +47,7 @@ def load(
         for option, value in given.items():
             if value is not None:
                 raise GoodfitError(f"--{option} {value} is for tables: images are split at random, stratified by class")
-        images = read_image_folder(path) if path.is_dir() else read_npz(path, target)
+        images = read_images(path, target)
         if images.labels is None:
             raise GoodfitError(f"{path} holds images without labels: training needs one label for each")
         return Task.from_images(

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from goodfit.config import Config
 from goodfit.data.images import PixelPreparation
+from goodfit.data.mapped import Rows
 from goodfit.data.target import TargetCode
 from goodfit.errors import GoodfitError
+from goodfit.memory import MOST_ROWS, pieces
 from goodfit.nn.models import build_model
 from goodfit.task import Preparation, treatment
-
-ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,23 @@ class Model:
         """Whether the model reads columns rather than images."""
         return not any(isinstance(p, PixelPreparation) for p in self.preparations.values())
 
-    def predict(self, inputs: pd.DataFrame | np.ndarray, notes: list[str] | None = None) -> np.ndarray:
+    def predict(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None = None) -> np.ndarray:
         """Return predictions [n] in the target's unit, or class probabilities [n, C].
 
         Args:
-            inputs: columns by name in any order, or images [n, C, H, W].
+            inputs: columns by name in any order, or images [n, C, H, W], which may be memory-mapped: they are prepared
+                and predicted piece by piece.
             notes: receives what was found in the inputs (unseen categories, columns ignored).
 
         Raises:
             GoodfitError: columns are missing, or images have another shape.
         """
+        if not self.is_table and isinstance(inputs, np.ndarray | Rows) and len(inputs.shape) == 4:
+            found = [self._predict(inputs[piece], notes) for piece in pieces(len(inputs), inputs.shape[1:])]
+            return np.concatenate(found)
+        return self._predict(inputs, notes)
+
+    def _predict(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None) -> np.ndarray:
         prepared: dict[tuple[object, ...], np.ndarray] = {}
         for name, preparation in self.preparations.items():
             result = preparation.transform(inputs)  # type: ignore[arg-type]
@@ -74,7 +81,7 @@ class Model:
             total = total + self.code.decode(forward(module, prepared[treatment(member.config, self.is_table)]))
         return np.asarray(total) / len(self.members)
 
-    def table(self, inputs: pd.DataFrame | np.ndarray, notes: list[str] | None = None) -> pd.DataFrame:
+    def table(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None = None) -> pd.DataFrame:
         """Return predictions as columns: `prediction`, then `low`/`high` or a `p_<class>` for each class."""
         predicted = self.predict(inputs, notes)
         columns: dict[str, np.ndarray] = {}
@@ -115,5 +122,5 @@ def load_weights(module: nn.Module, member: Member) -> nn.Module:
 def forward(module: nn.Module, x: np.ndarray) -> np.ndarray:
     """Return a module's output [n, n_out] for prepared inputs, in evaluation mode."""
     dtype = next(module.parameters()).dtype
-    outputs = [module(chunk.to(dtype)) for chunk in torch.from_numpy(x).split(ROWS_AT_ONCE)]
+    outputs = [module(chunk.to(dtype)) for chunk in torch.from_numpy(x).split(MOST_ROWS)]
     return torch.cat(outputs).reshape(len(x), -1).numpy()

@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from goodfit.config import Config
+from goodfit.data.mapped import Rows
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.model import Member, Model
 from goodfit.paired import rank
@@ -180,7 +181,7 @@ class Runs:
         id_name = None if task.ids is None else str(task.ids.name)
         return Model(members, preparations, task.code, task.target_name, half_width, COVERAGE, id_name)
 
-    def predict(self, inputs: pd.DataFrame | np.ndarray) -> np.ndarray:
+    def predict(self, inputs: pd.DataFrame | np.ndarray | Rows) -> np.ndarray:
         """Return the average prediction of all trainings: [n] in the target's unit, or probabilities [n, C]."""
         return self.model().predict(inputs)
 

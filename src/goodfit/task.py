@@ -7,16 +7,19 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 
 from goodfit.config import Config
 from goodfit.data.cells import as_seconds
 from goodfit.data.checks import DataWarning, check_balance, check_duplicates, check_leaks, check_size
 from goodfit.data.columns import Column, infer_columns
-from goodfit.data.images import PixelPreparation
+from goodfit.data.images import PixelPreparation, PreparedImages
+from goodfit.data.mapped import Rows
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.splits import FEWEST_ROWS, Splits, split_rows
 from goodfit.data.target import Label, TargetCode, code_classes, infer_kind, numeric_target
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
 
 PartName = Literal["train", "validation", "test"]
@@ -28,7 +31,8 @@ class Task:
     """What is to be learnt. Build one with `from_frame`, `from_images`, `from_arrays` or `goodfit.load`.
 
     Attributes:
-        inputs: the raw columns (DataFrame [n, columns]) or images [n, C, H, W], all parts together.
+        inputs: the raw columns (DataFrame [n, columns]) or images [n, C, H, W], all parts together; images may be
+            memory-mapped (`numpy.load(path, mmap_mode="r")`).
         target: float64 [n] in its own unit, or class indices int64 [n].
         columns: what was found about each column; None for images.
         code: how the target is coded, fitted on the training part.
@@ -134,7 +138,7 @@ class Task:
         feature_names: Sequence[str] | None = None,
     ) -> "Task":  # fmt: skip
         """Make a task of numbers x [n, features] (every feature is used as a number) or images x [n, C, H, W]."""
-        x, y = np.asarray(x), np.asarray(y)
+        x, y = np.asanyarray(x), np.asarray(y)
         if x.ndim == 4:
             return cls.from_images(
                 x, y, name=name, kind=kind, metric=metric, test=test, validation=validation, seed=seed
@@ -177,10 +181,12 @@ class Task:
         """Return the row numbers of a part."""
         return self.splits.rows(part)
 
-    def raw(self, part: PartName) -> pd.DataFrame | np.ndarray:
-        """Return the raw inputs of a part."""
+    def raw(self, part: PartName) -> pd.DataFrame | np.ndarray | Rows:
+        """Return the raw inputs of a part; those of memory-mapped images are read when asked for."""
         rows = self.rows(part)
-        return self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
+        if isinstance(self.inputs, pd.DataFrame):
+            return self.inputs.iloc[rows]
+        return Rows(self.inputs, rows) if isinstance(self.inputs, np.memmap) else self.inputs[rows]
 
     def truth(self, part: PartName) -> np.ndarray:
         """Return the target of a part: numbers in their unit, or class indices."""
@@ -194,10 +200,28 @@ class Task:
         """Return a part as a config's networks see it: float32 [n, n_in] or [n, C, H, W]."""
 
         def prepare() -> np.ndarray:
-            prepared = self.preparation(config).transform(self.raw(part))  # type: ignore[arg-type]
-            return prepared if isinstance(prepared, np.ndarray) else prepared.matrix
+            preparation = self.preparation(config)
+            if isinstance(preparation, PixelPreparation):
+                return self._images(part, preparation).all()
+            return preparation.transform(self.raw(part)).matrix  # type: ignore[arg-type]
 
         return self._cached((part, *treatment(config, self.is_table)), prepare)
+
+    def samples(self, config: Config, part: PartName, device: torch.device = CPU) -> np.ndarray | PreparedImages:
+        """Return a part's samples by row: `matrix` where all fit in memory, else prepared when they are asked for."""
+        preparation = self.preparation(config)
+        if isinstance(preparation, PixelPreparation) and self.why_streamed(device):
+            return self._images(part, preparation)
+        return self.matrix(config, part)
+
+    def why_streamed(self, device: torch.device = CPU) -> str | None:
+        """Say why the prepared data are not held in memory, or return None. Tables always are, images if they fit."""
+        if isinstance(self.inputs, pd.DataFrame):
+            return None
+        needed = 4 * self.inputs.size  # float32
+        return self._cached(  # once, for training itself changes what is free
+            ("streamed", str(device)), lambda: too_large(needed, CPU) or too_large(needed, device)
+        )
 
     def score(self, prediction: np.ndarray, part: PartName) -> float:
         """Return the metric of predictions [n] (regression) or probabilities [n, C] on a part."""
@@ -224,7 +248,9 @@ class Task:
                 digest.update("\x1f".join(map(str, self.inputs.columns)).encode())
                 digest.update(pd.util.hash_pandas_object(self.inputs, index=False).to_numpy().tobytes())
             else:
-                digest.update(np.ascontiguousarray(self.inputs).tobytes())
+                images = Rows(self.inputs, np.arange(len(self.inputs)))
+                for piece in pieces(len(images), images.shape[1:]):
+                    digest.update(images[piece].data)
             for part in (self.target, self.splits.train, self.splits.validation, self.splits.test):
                 digest.update(np.ascontiguousarray(part).tobytes())
             return digest.hexdigest()
@@ -232,10 +258,14 @@ class Task:
         return self._cached(("fingerprint",), compute)
 
     def _fit_preparation(self, config: Config) -> Preparation:
-        train = self.raw("train")
-        if isinstance(train, np.ndarray):
-            return PixelPreparation.fit(train)
-        return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
+        if isinstance(self.inputs, pd.DataFrame):
+            train = self.inputs.iloc[self.rows("train")]
+            return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
+        return PixelPreparation.fit(Rows(self.inputs, self.rows("train")))
+
+    def _images(self, part: PartName, preparation: PixelPreparation) -> PreparedImages:
+        assert isinstance(self.inputs, np.ndarray)
+        return PreparedImages(Rows(self.inputs, self.rows(part)), preparation)
 
     def _cached(self, key: tuple[Any, ...], compute: Any) -> Any:
         if key not in self._prepared:

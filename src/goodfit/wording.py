@@ -14,3 +14,11 @@ def figure(value: float | None) -> str:
 def count(number: int, thing: str) -> str:
     """Return `1 network`, `2 networks`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def size(number: int | float) -> str:
+    """Return a number of bytes: `812 bytes`, `3.14 MB`, `200 GB`."""
+    for unit, of_it in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= 0.9995 * of_it:
+            return f"{number / of_it:.3g} {unit}" if number < 999.5 * of_it else f"{number / of_it:,.0f} {unit}"
+    return f"{number:.0f} bytes"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from goodfit.data.images import PixelPreparation, read_image_folder, read_npz
+from goodfit.data.images import PixelPreparation, read_arrays, read_image_folder
 from goodfit.errors import GoodfitError, MissingExtraError
 
 
@@ -142,7 +142,7 @@ def test_damaged_images_are_read_or_named(ending: str, data: st.DataObject) -> N
 )
 def test_npz_axes(tmp_path: Path, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros(shape, np.uint8), labels=np.arange(5))
-    found = read_npz(tmp_path / "a.npz", None)
+    found = read_arrays(tmp_path / "a.npz", None)
     assert (
         found.images.shape == expected and found.labels.tolist() == list(range(5)) and "are read as" in found.notes[0]
     )
@@ -178,15 +178,15 @@ def test_npz_errors(tmp_path: Path) -> None:
         ("godo", r"there is no file .*godo\.npz \(did you mean 'good\.npz'\?\)"),
     ):
         with pytest.raises(GoodfitError, match=message):
-            read_npz(tmp_path / f"{name}.npz", None)
+            read_arrays(tmp_path / f"{name}.npz", None)
     with pytest.raises(GoodfitError, match=r"no array 'label' \(did you mean 'labels'\?\)"):
-        read_npz(tmp_path / "flat.npz", "label")
+        read_arrays(tmp_path / "flat.npz", "label")
 
 
 def test_npz_of_a_keras_kind(tmp_path: Path) -> None:
     parts = {"x_train": np.zeros((5, 8, 8), int), "y_train": np.arange(5)[:, None], "x_test": np.zeros((2, 8, 8))}
     np.savez(tmp_path / "k.npz", **parts)
-    found = read_npz(tmp_path / "k.npz", None)
+    found = read_arrays(tmp_path / "k.npz", None)
     assert found.images.dtype == np.uint8 and found.labels.tolist() == list(range(5))
     assert found.notes[1] == "k.npz: these arrays are not used: x_test"
 

@@ -89,7 +89,7 @@ def test_a_kernel_that_cannot_is_one_line(problem: Problem) -> None:
 def test_populations_are_cut_to_fit_in_memory(problem: Problem, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     common = planner.shared_bytes([CONFIG], problem, kernel)
     room = common + 4 * planner.member_bytes(CONFIG, problem, kernel)
-    monkeypatch.setattr(planner, "available_memory", lambda: room / planner.LARGEST_SHARE_OF_MEMORY)
+    monkeypatch.setattr(planner, "available_memory", lambda device: room / planner.LARGEST_SHARE_OF_MEMORY)
     populations = plan([CONFIG] * 10, range(10), problem, kernel)
     assert [len(p.positions) for p in populations] == [4, 4, 2] and "free memory" in populations[0].reason
     assert all(p.bytes <= room for p in populations)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from goodfit.cli.console import say
 from goodfit.data.builtin import BUILTIN
-from goodfit.data.images import read_image_folder, read_npz
+from goodfit.data.images import read_images
 from goodfit.data.tables import read_table
 from goodfit.errors import GoodfitError
 from goodfit.model import Model
@@ -103,7 +103,6 @@ def _read_inputs(model: Model, data: str, notes: list[str]) -> pd.DataFrame | np
         table = read_table(sys.stdin.buffer, label="stdin") if data == "-" else read_table(Path(data))
         notes += table.notes
         return table.frame
-    path = Path(data)
-    images = read_image_folder(path) if path.is_dir() else read_npz(path, None)
+    images = read_images(Path(data))
     notes += images.notes
     return images.images

@@ -14,7 +14,7 @@ from goodfit.recipe import Recipe
 from goodfit.recipe.presets import candidate_axes
 from goodfit.task import Task
 from goodfit.training.planner import Population
-from goodfit.wording import count, figure
+from goodfit.wording import count, figure, size
 
 
 def print_plan(task: Task, recipe: Recipe, config: Config) -> None:
@@ -42,15 +42,16 @@ def print_plan(task: Task, recipe: Recipe, config: Config) -> None:
     )
 
 
-def print_populations(populations: Sequence[tuple[Population, Config]]) -> None:
-    """Say which networks train together, on which kernel, in how much memory, and why."""
+def print_populations(populations: Sequence[tuple[Population, Config]], why_streamed: str | None) -> None:
+    """Say which networks train together, on which kernel, in how much memory, and why; and whether data are streamed."""
     console = Console(highlight=False, soft_wrap=True)
+    if why_streamed:
+        console.print(f"samples are streamed, prepared when they are needed: {why_streamed}", markup=False)
     for population, first in populations:
         networks = count(len(population.positions), "network")
-        megabytes = math.ceil(population.bytes / 1e6)
         console.print(
             f"{networks} like {first.model} {first.hidden}, {first.numeric}: kernel {population.kernel} "
-            f"({population.reason}), at most {megabytes} MB",
+            f"({population.reason}), at most {size(population.bytes)}",
             markup=False,
         )
 

@@ -35,7 +35,9 @@ class Request(DataRequest):
 def train_command(
     data: Annotated[
         str,
-        typer.Argument(help="Table (CSV, TSV, Parquet), .npz, folder of class folders, or a name from 'goodfit data'."),
+        typer.Argument(
+            help="Table (CSV, TSV, Parquet), .npz, folder of class folders or .npy files, or a name from 'goodfit data'."
+        ),
     ],
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     task: Annotated[TaskOption, typer.Option(help="Kind of task.")] = TaskOption.auto,
@@ -81,7 +83,7 @@ def train_command(
     if verbose or dry_run:
         print_plan(loaded, recipe, base)
     if verbose or dry_run or explain_:
-        print_populations(populations)
+        print_populations(populations, loaded.why_streamed(choose_device(device)))
     if dry_run:
         return
     request.fingerprint = loaded.fingerprint()

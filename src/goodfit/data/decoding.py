@@ -1,13 +1,18 @@
-"""Image files to one array, all of one size."""
+"""Image files to one array, all of one size, in memory or (where that is too small) on disk."""
 
+import math
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from goodfit.data.mapped import keep_pixels
 from goodfit.errors import GoodfitError, MissingExtraError
+from goodfit.memory import too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,13 +22,17 @@ DEEP = "I;16"  # 16 bits a pixel, also as I;16B and I;16L
 FLAT_MODES = ("I", "F")
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that swap width and height
 
+FILES_AT_ONCE = 256
+"""Files read together by all threads."""
+
 Result = TypeVar("Result")
 
 
 def decode_images(files: list[Path], notes: list[str]) -> np.ndarray:
     """Return uint8 [n, C, H, W] of image files: upright, of their most common size, grey (C = 1) if all are grey.
 
-    Headers are read first, pixels then one file at a time: only the result is held in memory.
+    Headers are read first, pixels then a few files at a time: only the result is held in memory. Where that does
+    not fit, it is written to disk and memory-mapped (`goodfit.data.mapped.keep_pixels`).
 
     Args:
         notes: receives what was changed.
@@ -32,7 +41,7 @@ def decode_images(files: list[Path], notes: list[str]) -> np.ndarray:
         GoodfitError: files that are no images (the first is named, all are counted), or of 32 bits a pixel.
         MissingExtraError: Pillow is not installed.
     """
-    headers = _of_each(files, lambda _, image: (image.mode, _upright_size(image)))
+    headers = list(_of_each(files, lambda image: (image.mode, _upright_size(image))))
     flat = [file for file, (mode, _) in zip(files, headers, strict=True) if mode in FLAT_MODES]
     if flat:
         raise GoodfitError(
@@ -48,31 +57,43 @@ def decode_images(files: list[Path], notes: list[str]) -> np.ndarray:
     if deep:
         notes.append(f"{deep} of {len(files)} images have 16 bits a pixel: their upper 8 bits are used")
     grey = all(mode in GREY_MODES or mode.startswith(DEEP) for mode, _ in headers)
-    pixels = np.empty((len(files), size[1], size[0], 1 if grey else 3), dtype=np.uint8)
+    shape = (len(files), 1 if grey else 3, size[1], size[0])
+    decoded = _of_each(files, lambda image: _decode(image, size, "L" if grey else "RGB"))
+    if too_large(math.prod(shape)):
+        return keep_pixels(files, shape, decoded, notes)
+    pixels = np.empty(shape, dtype=np.uint8)
+    for place, one in enumerate(decoded):
+        pixels[place] = one
+    return pixels
 
-    def fill(index: int, image: "Image") -> None:
-        pixels[index] = _decode(image, size, "L" if grey else "RGB").reshape(pixels.shape[1:])
 
-    _of_each(files, fill)
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-
-
-def _of_each(files: list[Path], read: Callable[[int, "Image"], Result]) -> list[Result]:
+def _of_each(files: list[Path], read: Callable[["Image"], Result]) -> Iterator[Result]:
+    """Yield what is read from each image, in order; several threads read. At the end the unreadable ones are named."""
     try:
         import PIL.Image
     except ImportError:
         raise MissingExtraError("Pillow", "images", "reading image files") from None
-    results, bad = [], []
-    for index, file in enumerate(files):
+    PIL.Image.init()  # which Pillow does when it first needs to, but not safely in several threads
+    bad: list[tuple[Path, str]] = []
+
+    def attempt(file: Path) -> tuple[Result] | str:
         try:
             with PIL.Image.open(file) as image:
-                results.append(read(index, image))
+                return (read(image),)
         except Exception as error:  # a damaged file makes Pillow raise nearly anything
-            bad.append((file, " ".join(str(error).split()) or type(error).__name__))
+            return " ".join(str(error).split()) or type(error).__name__
+
+    with ThreadPoolExecutor(os.cpu_count(), "goodfit-images") as pool:
+        for start in range(0, len(files), FILES_AT_ONCE):
+            together = files[start : start + FILES_AT_ONCE]
+            for file, outcome in zip(together, pool.map(attempt, together), strict=True):
+                if isinstance(outcome, str):
+                    bad.append((file, outcome))
+                else:
+                    yield outcome[0]
     if bad:
         others = f", nor can {len(bad) - 1} more" if len(bad) > 1 else ""
         raise GoodfitError(f"{bad[0][0]} cannot be read as an image ({bad[0][1]}){others}: mend or remove it")
-    return results
 
 
 def _upright_size(image: "Image") -> tuple[int, int]:
@@ -83,6 +104,7 @@ def _upright_size(image: "Image") -> tuple[int, int]:
 
 
 def _decode(image: "Image", size: tuple[int, int], mode: str) -> np.ndarray:
+    """Return the pixels [C, H, W]."""
     import PIL.Image
     import PIL.ImageOps
 
@@ -92,4 +114,5 @@ def _decode(image: "Image", size: tuple[int, int], mode: str) -> np.ndarray:
     if upright.mode == "P":  # Pillow warns of palettes with transparency that go straight to RGB
         upright = upright.convert("RGBA")
     upright = upright.convert(mode)
-    return np.asarray(upright if upright.size == size else upright.resize(size))
+    pixels = np.asarray(upright if upright.size == size else upright.resize(size))
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

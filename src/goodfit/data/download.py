@@ -9,8 +9,11 @@ import tempfile
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from goodfit.errors import GoodfitError
 
@@ -65,7 +68,8 @@ def fetch(file: RemoteFile) -> Path:
             return path
     content = _download(file, cached.parent)
     try:
-        _keep(content, cached)
+        with written_beside(cached) as out:
+            out.write(content)
     except OSError as error:
         raise GoodfitError(
             f"{cached} cannot be written ({error.strerror}): set GOODFIT_CACHE to a folder that can be"
@@ -103,13 +107,16 @@ def _unzip(content: bytes, name: str) -> bytes:
         return b""
 
 
-def _keep(content: bytes, path: Path) -> None:
-    """Write beside the place, then rename: whoever is stopped in between leaves no half file of that name."""
+@contextmanager
+def written_beside(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write beside the path, renamed at the end: whoever is stopped before leaves no half file there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(content)
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
         Path(beside).replace(path)
     finally:
         Path(beside).unlink(missing_ok=True)

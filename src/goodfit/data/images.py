@@ -1,4 +1,4 @@
-"""Images: a folder of class folders, an `.npz` file, and their preparation."""
+"""Images: a folder of class folders, an `.npz` file, a folder of `.npy` files, and their preparation."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from goodfit.data.decoding import decode_images
+from goodfit.data.mapped import Rows
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.memory import pieces
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 IMAGE_ARRAYS = ("images", "image", "x", "x_train", "data", "arr_0")
@@ -22,11 +24,22 @@ Scale = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images uint8 or float32 [n, C, H, W], labels as the user wrote them (None: none given), and notes."""
+    """Images uint8 or float32 [n, C, H, W], in memory or memory-mapped, labels as the user wrote them (None: none
+    given), and notes."""
 
     images: np.ndarray
     labels: np.ndarray | None
     notes: list[str] = field(default_factory=list)
+
+
+def read_images(path: Path, target: str | None = None) -> ImageSet:
+    """Read a folder of class folders, a folder of `.npy` files, or an `.npz` file.
+
+    Args:
+        target: name of the label array.
+    """
+    of_files = path.is_dir() and not any(path.glob("*.npy"))
+    return read_image_folder(path) if of_files else read_arrays(path, target)
 
 
 def read_image_folder(path: Path) -> ImageSet:
@@ -57,8 +70,10 @@ def read_image_folder(path: Path) -> ImageSet:
     return ImageSet(decode_images(files, notes), labels, notes)
 
 
-def read_npz(path: Path, target: str | None) -> ImageSet:
-    """Read images and labels from the arrays of an `.npz` file (never pickled objects).
+def read_arrays(path: Path, target: str | None) -> ImageSet:
+    """Read images and labels from the arrays of an `.npz` file or a folder of `.npy` files (never pickled objects).
+
+    Images of a folder stay on disk: they are memory-mapped.
 
     Args:
         target: name of the label array; by default one of `LABEL_ARRAYS`.
@@ -66,7 +81,7 @@ def read_npz(path: Path, target: str | None) -> ImageSet:
     Raises:
         GoodfitError: no such file, a damaged one, or arrays that are no images with one label each.
     """
-    arrays = _read_arrays(path)
+    arrays = _map_arrays(path) if path.is_dir() else _unpack_arrays(path)
     found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
     image_name = _pick(arrays, IMAGE_ARRAYS)
     label_name = target or _pick(arrays, LABEL_ARRAYS)
@@ -76,8 +91,9 @@ def read_npz(path: Path, target: str | None) -> ImageSet:
         raise GoodfitError(
             f"{path} needs an array 'images' of [n, H, W], [n, H, W, C] or [n, C, H, W]: it holds {found}"
         )
-    images, how = _channels_first(_plain(arrays[image_name], str(path)))
-    labels = None if label_name is None else arrays[label_name]
+    plain = _check_mapped if path.is_dir() else _plain
+    images, how = _channels_first(plain(arrays[image_name], str(path)))
+    labels = None if label_name is None else np.array(arrays[label_name])
     if labels is not None and labels.shape == (len(images), 1):
         labels = labels[:, 0]
     if labels is not None and labels.shape != (len(images),):
@@ -112,19 +128,28 @@ class PixelPreparation(BaseModel):
         return self
 
     @classmethod
-    def fit(cls, images: np.ndarray) -> "PixelPreparation":
-        """Fit on images [n, C, H, W].
+    def fit(cls, images: np.ndarray | Rows) -> "PixelPreparation":
+        """Fit on images [n, C, H, W], piece by piece, in memory or not: means and sums of squared deviations are merged
+        in float64 (Chan, Golub & LeVeque 1983, equation 2.1).
 
         Raises:
             GoodfitError: pixels that are neither bytes nor finite floats.
         """
-        plain = _plain(images, "the images")
-        pixels = _unit(plain)
-        scale = pixels.std(axis=(0, 2, 3), dtype=np.float64)
+        count, mean, squares = 0, np.zeros(images.shape[1]), np.zeros(images.shape[1])
+        for piece in pieces(len(images), images.shape[1:]):
+            plain = _plain(np.ascontiguousarray(images[piece]), "the images")
+            pixels = _unit(plain)
+            here = pixels.size // len(mean)
+            difference = pixels.mean(axis=(0, 2, 3), dtype=np.float64) - mean
+            squares += here * pixels.var(axis=(0, 2, 3), dtype=np.float64)
+            squares += difference**2 * (count * here / (count + here))
+            count += here
+            mean += difference * (here / count)
+        scale = np.sqrt(squares / count)
         return cls(
             size=tuple(images.shape[1:]),
             values=_values(plain),
-            mean=tuple(pixels.mean(axis=(0, 2, 3), dtype=np.float64).tolist()),
+            mean=tuple(mean.tolist()),
             scale=tuple(np.where(scale > 1e-8, scale, 1.0).tolist()),
         )
 
@@ -145,7 +170,12 @@ class PixelPreparation(BaseModel):
                 f"the images hold {_values(plain)}: the model was trained on {self.values} (bytes are whole numbers 0 ... 255)"
             )
         mean, scale = (np.array(v, dtype=np.float32)[:, None, None] for v in (self.mean, self.scale))
-        return (_unit(plain) - mean) / scale
+        prepared = plain.astype(np.float32)  # a copy, also of floats
+        if self.values == "bytes":
+            prepared /= np.float32(255)
+        prepared -= mean
+        prepared /= scale
+        return prepared
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted values as JSON."""
@@ -164,6 +194,30 @@ class PixelPreparation(BaseModel):
             raise GoodfitError(
                 "the stored image preparation was not written by goodfit: restore the model folder from a copy"
             ) from None
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """Images as networks see them, prepared when they are asked for."""
+
+    images: np.ndarray | Rows
+    preparation: PixelPreparation
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[n, C, H, W]."""
+        return self.images.shape
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Return these rows, float32."""
+        return self.preparation.transform(self.images[rows])
+
+    def all(self) -> np.ndarray:
+        """Return all rows, float32, prepared piece by piece."""
+        prepared = np.empty(self.shape, np.float32)
+        for piece in pieces(len(prepared), self.shape[1:]):
+            prepared[piece] = self[piece]
+        return prepared
 
 
 def _times(size: tuple[int, ...]) -> str:
@@ -186,9 +240,29 @@ def _plain(images: np.ndarray, where: str) -> np.ndarray:
         single = images.astype(np.float32, copy=False)
     bad = ~np.isfinite(single)
     if bad.any():
-        count = int(bad.reshape(len(bad), -1).any(axis=1).sum())
-        raise GoodfitError(f"{where}: {count} of {len(bad)} images hold NaN or infinite pixels: mend or remove them")
+        raise _not_finite(where, int(bad.reshape(len(bad), -1).any(axis=1).sum()), len(bad))
     return single
+
+
+def _check_mapped(images: np.ndarray, where: str) -> np.ndarray:
+    """Return memory-mapped images if they can stay as they are; floats are looked through once."""
+    if images.dtype not in (np.uint8, np.float32):
+        raise GoodfitError(
+            f"{where}: images that stay on disk must be uint8 or float32, but they are {images.dtype}: "
+            "write them again with .astype(numpy.uint8) or .astype(numpy.float32)"
+        )
+    if images.dtype == np.float32:
+        bad = sum(
+            int((~np.isfinite(images[piece])).reshape(piece.stop - piece.start, -1).any(axis=1).sum())
+            for piece in pieces(len(images), images.shape[1:])
+        )
+        if bad:
+            raise _not_finite(where, bad, len(images))
+    return images
+
+
+def _not_finite(where: str, bad: int, total: int) -> GoodfitError:
+    return GoodfitError(f"{where}: {bad} of {total} images hold NaN or infinite pixels: mend or remove them")
 
 
 def _values(plain: np.ndarray) -> Literal["bytes", "floats"]:
@@ -208,7 +282,19 @@ def _images_in(folder: Path, notes: list[str]) -> list[Path]:
     return found
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _map_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Return every `.npy` file of a folder, memory-mapped, by its name without the ending."""
+    arrays = {}
+    for file in sorted(folder.glob("*.npy")):
+        try:
+            arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise GoodfitError(f"{file} is not a readable .npy file of plain numbers or text ({reason})") from None
+    return arrays
+
+
+def _unpack_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:  # numpy leaves it open where the archive is damaged
             opened = np.load(file, allow_pickle=False)
@@ -236,5 +322,6 @@ def _channels_first(images: np.ndarray) -> tuple[np.ndarray, str]:
     first, last = images.shape[1], images.shape[3]
     usual = (1, 3, 4)
     if last in usual or (first not in usual and last < first):
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), "[n, H, W, C]"
+        turned = images.transpose(0, 3, 1, 2)
+        return turned if isinstance(images, np.memmap) else np.ascontiguousarray(turned), "[n, H, W, C]"
     return images, "[n, C, H, W]"

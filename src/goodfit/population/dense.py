@@ -23,7 +23,7 @@ from goodfit.nn.mlp import MLP
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.population.kernel import Batches, Snapshot
-from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
+from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import gather
 from goodfit.randomness import dropout_keys, keep_mask
 
@@ -75,8 +75,7 @@ class DenseKernel:
     @torch.no_grad()
     def output(self, part: Part, members: Sequence[int]) -> Tensor:
         shape = (len(self._padding), -1, -1)
-        chunks = [self._forward(x.flatten(1).expand(shape), None) for x in part.x.split(EVALUATION_ROWS)]
-        return torch.cat(chunks, dim=1)[list(members)]
+        return self._forward(part.x.flatten(1).expand(shape), None)[list(members)]
 
     def snapshot(self, member: int) -> Snapshot:
         sizes, named = self._sizes[member], {}

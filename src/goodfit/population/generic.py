@@ -22,7 +22,7 @@ from goodfit.nn.normalisation import BatchNorm
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.population.kernel import Batches, Snapshot
-from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
+from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import Samples, gather
 from goodfit.population.sequential import draws_random_numbers, shaped
 
@@ -76,8 +76,7 @@ class GenericKernel:
 
         state = self._parameters | self._frozen
         with WrittenOut():
-            chunks = [vmap(one, in_dims=(0, 0, None))(state, self._buffers, x) for x in part.x.split(EVALUATION_ROWS)]
-        return torch.cat(chunks, dim=1)[list(members)]
+            return vmap(one, in_dims=(0, 0, None))(state, self._buffers, part.x)[list(members)]
 
     def snapshot(self, member: int) -> Snapshot:
         state = self._parameters | self._frozen | self._buffers
@@ -140,8 +139,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
     module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
     if draws_random_numbers(module, problem):
         return "the module draws random numbers itself"
-    chunk = next(iter(problem.train.chunks()))
-    part = Part(chunk.x[:4], chunk.y[:4])
+    part = problem.train.head(4)
     small = config.replace(batch_size=4, train_rows=None, mixup=0, label_noise=0)
     kernel = GenericKernel([small, small], Problem(part, None, problem.outputs, problem.row_loss))
     rows = np.arange(4)[None]

@@ -40,6 +40,13 @@ class Batches:
         """S."""
         return self.counts.shape[1]
 
+    def between(self, start: int, stop: int) -> "Batches":
+        """Return steps start ... stop - 1, counted from the first of these."""
+        return Batches(
+            self.part, [rows[start:stop] for rows in self.rows], self.counts[:, start:stop], self.mix[:, start:stop],
+            self.rates[:, start:stop], self.first_step + start,
+        )  # fmt: skip
+
     def targets(self, member: int) -> Tensor:
         """Return the targets [n] that a member sees."""
         return self.part.y[member] if self.part.y.ndim == 2 else self.part.y

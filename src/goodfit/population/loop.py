@@ -1,10 +1,10 @@
 """The training loop of a population, in plain sight. It yields what happened; the caller decides what to keep."""
 
 import contextlib
+import itertools
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,20 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from goodfit import memory
 from goodfit.config import Config
 from goodfit.optim.schedules import rate_table
 from goodfit.population.kernel import Batches, Kernel, Snapshot
 from goodfit.population.own_data import OwnData
 from goodfit.population.problem import Part, Problem, StreamedPart
-from goodfit.population.workers import for_each
+from goodfit.population.workers import for_each, one_ahead
 
 SECONDS_AT_ONCE = 0.25
 """About how long the kernel runs between two looks at the clock and at Ctrl-C."""
-STREAMED_ROWS = 65536
-"""Rows of streamed data held at once (and as many on their way)."""
-
-FIRST_ROWS = 4096
-"""Rows on which the untrained network's loss is told."""
 
 FIRST_STEPS = 100
 """Steps at the start of every training whose losses are kept one by one."""
@@ -134,7 +130,7 @@ def train_population(
     members = [_new_member(index, config, problem) for index, config in enumerate(configs)]
     labels = _own_labels(members, problem)
     kernel = make_kernel(configs, problem)
-    first = _first_rows(problem.train)
+    first = problem.train.head(memory.rows_at_once(problem.input_shape))
     losses, _ = _mean_loss(kernel, first, range(len(members)), problem)
     for member, loss in zip(members, losses, strict=True):
         member.loss_sum, member.rows_seen = float(loss), 1
@@ -230,11 +226,12 @@ def _batches(
 ) -> Generator[Batches]:
     """Yield what the members see from `step` to `until`; streamed samples are fetched one piece ahead."""
 
-    def fetch(start: int, stop: int) -> Batches:
+    def fetch(borders: tuple[int, int]) -> Batches:
+        start, stop = borders
         spans = [(member, start - member.began, stop - member.began) for member in members]
-        part, rows = problem.train.fetch([member.data.rows(i, j) for member, i, j in spans])
+        part, rows = problem.train.fetch([member.data.rows(i, j) for member, i, j in spans], labels)
         return Batches(
-            part if labels is None else Part(part.x, labels),
+            part,
             rows,
             np.stack([member.data.counts(i, j) for member, i, j in spans]),
             np.stack([member.data.mix(start, stop - start) for member in members]),
@@ -245,17 +242,19 @@ def _batches(
     if not isinstance(problem.train, StreamedPart):
         while step < until:
             stop = min(step + pace.steps, until)
-            yield fetch(step, stop)
+            yield fetch((step, stop))
             step = stop
         return
-    at_once = max(1, STREAMED_ROWS // (len(members) * members[0].config.batch_size))
-    with ThreadPoolExecutor(1) as ahead:
-        borders = [*range(step, until, at_once), until]
-        coming = [ahead.submit(fetch, *borders[:2])]
-        for k in range(1, len(borders)):
-            if k + 1 < len(borders):
-                coming.append(ahead.submit(fetch, *borders[k : k + 2]))
-            yield coming.pop(0).result()
+    bytes_per_step = 4 * math.prod(problem.input_shape) * sum(member.config.batch_size for member in members)
+    at_once = max(1, memory.PIECE_BYTES // bytes_per_step)
+    borders = itertools.pairwise([*range(step, until, at_once), until])
+    with contextlib.closing(one_ahead(fetch, borders)) as coming:
+        for piece in coming:
+            done = 0
+            while done < piece.steps:
+                some = piece.between(done, done + pace.steps)
+                yield some
+                done += some.steps
 
 
 def _mean_loss(
@@ -274,11 +273,6 @@ def _validation(kernel: Kernel, ended: Sequence[int], problem: Problem) -> tuple
     if problem.validation is None:
         return np.full(len(ended), np.nan), None
     return _mean_loss(kernel, problem.validation, ended, problem)
-
-
-def _first_rows(part: Part | StreamedPart) -> Part:
-    first, _ = part.fetch([np.arange(min(FIRST_ROWS, len(part)))])
-    return Part(first.x[:FIRST_ROWS], first.y[:FIRST_ROWS])
 
 
 def _is_past(deadline: float | None) -> bool:

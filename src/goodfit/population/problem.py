@@ -1,5 +1,6 @@
 """What every member of a population trains on: tensors on one device, and the loss."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,9 +10,8 @@ import torch
 from torch import Tensor
 
 from goodfit.losses import RowLoss
-
-EVALUATION_ROWS = 1024
-"""Rows passed through the networks at once when no gradient is needed: more fall out of the processor's cache."""
+from goodfit.memory import pieces
+from goodfit.population.workers import one_ahead
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,34 @@ class Part:
         """Return the part on a device."""
         return Part(self.x.to(device), self.y.to(device))
 
-    def chunks(self) -> "Iterator[Part]":
-        """Yield the part piece by piece; in memory it is one piece."""
-        yield self
+    def head(self, count: int) -> "Part":
+        """Return the first rows."""
+        return Part(self.x[:count], self.y[:count])
 
-    def fetch(self, rows: Sequence[np.ndarray]) -> "tuple[Part, list[np.ndarray]]":
-        """Return a part in memory that holds the rows asked for, and where they are in it."""
-        return self, list(rows)
+    def chunks(self) -> "Iterator[Part]":
+        """Yield the part in the pieces that pass through the networks at once when no gradient is needed."""
+        for piece in pieces(len(self), self.sample_shape):
+            yield Part(self.x[piece], self.y[piece])
+
+    def fetch(self, rows: Sequence[np.ndarray], labels: Tensor | None = None) -> "tuple[Part, list[np.ndarray]]":
+        """Return a part in memory that holds the rows asked for, and where they are in it.
+
+        Args:
+            labels: [n], or [K, n] where they differ between members, instead of `y`.
+        """
+        return self if labels is None else Part(self.x, labels), list(rows)
 
 
 class Source(Protocol):
     """Prepared samples that do not fit in memory, by row."""
 
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[n, ...]."""
+        ...
 
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Return samples float32 [len(rows), ...]; rows are sorted and differ."""
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Return samples float32 [len(rows), ...]; rows are sorted and differ. A thread of its own calls this."""
         ...
 
 
@@ -81,21 +93,27 @@ class StreamedPart:
         """Shape of one prepared sample."""
         return tuple(self.source.shape[1:])
 
-    def chunks(self) -> Iterator[Part]:
-        """Yield the part piece by piece."""
-        for start in range(0, len(self), EVALUATION_ROWS):
-            yield self._load(np.arange(start, min(start + EVALUATION_ROWS, len(self))))
+    def head(self, count: int) -> Part:
+        """Return the first rows."""
+        return self._load(slice(0, count), self.y)
 
-    def fetch(self, rows: Sequence[np.ndarray]) -> tuple[Part, list[np.ndarray]]:
-        """Return a part in memory that holds the rows asked for, and where they are in it."""
+    def chunks(self) -> Iterator[Part]:
+        """Yield the same pieces as a part in memory does; the next is fetched meanwhile."""
+        coming = one_ahead(lambda piece: self._load(piece, self.y), pieces(len(self), self.sample_shape))
+        with contextlib.closing(coming):
+            yield from coming
+
+    def fetch(self, rows: Sequence[np.ndarray], labels: Tensor | None = None) -> tuple[Part, list[np.ndarray]]:
+        """Return a part in memory that holds the rows asked for, and where they are in it (see `Part.fetch`)."""
         needed, where = np.unique(np.concatenate([r.ravel() for r in rows]), return_inverse=True)
         borders = np.cumsum([r.size for r in rows])[:-1]
         places = [w.reshape(r.shape) for w, r in zip(np.split(where.astype(np.int64), borders), rows, strict=True)]
-        return self._load(needed), places
+        return self._load(needed, self.y if labels is None else labels), places
 
-    def _load(self, rows: np.ndarray) -> Part:
+    def _load(self, rows: slice | np.ndarray, labels: Tensor) -> Part:
         x = torch.from_numpy(np.ascontiguousarray(self.source[rows], dtype=np.float32))
-        return Part(x.to(self.device), self.y[torch.from_numpy(rows).to(self.y.device)])
+        chosen = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(labels.device)
+        return Part(x.to(self.device), labels[..., chosen])
 
 
 @dataclass(frozen=True)

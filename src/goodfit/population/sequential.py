@@ -13,7 +13,7 @@ from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population.kernel import Batches, Snapshot
-from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
+from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import gather_one
 from goodfit.population.workers import for_each
 from goodfit.randomness import key
@@ -98,8 +98,7 @@ class Network:
         """Return the outputs [n, n_out] in evaluation mode."""
         self._module.eval()
         with self._surroundings(-1):
-            chunks = [self._shaped(self._module(x), len(x)) for x in part.x.split(EVALUATION_ROWS)]
-        return torch.cat(chunks).float()
+            return self._shaped(self._module(part.x), len(part)).float()
 
     def snapshot(self) -> Snapshot:
         """Copy the weights to the CPU."""
@@ -171,7 +170,7 @@ def draws_random_numbers(module: torch.nn.Module, problem: Problem) -> bool:
     """Return whether a module draws random numbers of its own in training (beside dropout layers, which are keyed)."""
     state = {name: value.clone() for name, value in module.state_dict().items()}
     module.train()
-    x = next(iter(problem.train.chunks())).x[:2]
+    x = problem.train.head(2).x
     with torch.no_grad(), torch.random.fork_rng(), _Listener() as listener:
         module(torch.cat([x, x]))
     module.load_state_dict(state)

@@ -1,9 +1,9 @@
-"""The threads that share a population's members: one for each core that PyTorch may use."""
+"""The threads that share a population's members, one for each core that PyTorch may use; and the one that fetches."""
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from threading import Barrier
 from typing import TypeVar
@@ -64,6 +64,22 @@ def for_each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[
         wait(futures)
         raise
     return [results[number] for number in range(len(items))]
+
+
+def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
+    """Yield function(item) for each item in order; the next is on its way in a thread while the caller has this one.
+
+    What the function raises is raised when its turn comes.
+    """
+    with ThreadPoolExecutor(1, "goodfit-ahead") as ahead:
+        current: Future[Result] | None = None
+        for item in items:
+            coming = ahead.submit(function, item)
+            if current is not None:
+                yield current.result()
+            current = coming
+        if current is not None:
+            yield current.result()
 
 
 @cache

@@ -21,9 +21,9 @@ def column_importance(task: Task, model: Model, seed: int) -> list[dict[str, Any
 
     The validation part is shuffled, column by column, `REPEATS` times; images have no columns and give [].
     """
-    raw = task.raw("validation")
-    if not isinstance(raw, pd.DataFrame) or not len(raw):
+    if not isinstance(task.inputs, pd.DataFrame) or not len(task.rows("validation")):
         return []
+    raw = task.inputs.iloc[task.rows("validation")]
     columns = [column.name for column in task.columns or [] if column.used]
     most = max(50, min(MOST_ROWS, MOST_PREDICTIONS // (len(columns) * REPEATS)))
     rows = np.sort(numpy_generator(seed, "importance rows").permutation(len(raw))[:most])

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from goodfit import memory
 from goodfit.config import Config
 from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population import Problem
 from goodfit.population.dense import bucket
-from goodfit.population.loop import STREAMED_ROWS
-from goodfit.population.problem import EVALUATION_ROWS, StreamedPart
+from goodfit.population.problem import StreamedPart
 from goodfit.population.resident import PREDICTED_AT_ONCE
 from goodfit.population.workers import worker_count
 
 FLOAT, INDEX = 4, 8
 """Bytes of a number and of a row number."""
+PIECES = 3
+"""Pieces of streamed samples at a time: one in use, one being read and prepared, which takes twice its size."""
 
 
 def member_bytes(config: Config, problem: Problem, kernel: str) -> int:
@@ -29,30 +31,36 @@ def member_bytes(config: Config, problem: Problem, kernel: str) -> int:
     held_out = 3 * len(problem.validation or ()) * problem.outputs
     # values, their gradients, and temporaries of the dropout masks, which are made for all members at once
     training = 10 * config.batch_size * activations
-    evaluation = 2 * EVALUATION_ROWS * activations
+    evaluation = 2 * memory.rows_at_once(problem.input_shape) * activations
     if kernel in ("resident", "side-by-side", "sequential"):
         training = evaluation = 0  # members take turns: see `shared_bytes`
     if kernel in ("dense", "generic"):
         copies += 4  # temporaries of the update, which is made for all members at once
     own_labels = 2 * len(problem.train) if config.label_noise else 0
     order = len(problem.train) * INDEX
-    return FLOAT * (copies * weights + held_out + max(training, evaluation) + own_labels) + order
+    # a piece holds at least one step's samples of every member
+    piece = PIECES * config.batch_size * math.prod(problem.input_shape) if _is_streamed(problem) else 0
+    return FLOAT * (copies * weights + held_out + max(training, evaluation) + own_labels + piece) + order
 
 
 def shared_bytes(configs: Sequence[Config], problem: Problem, kernel: str) -> int:
     """Return the bytes that a population takes once, however many members it has."""
-    streamed = 0
-    if isinstance(problem.train, StreamedPart):
-        streamed = 3 * STREAMED_ROWS * math.prod(problem.input_shape) * FLOAT
+    streamed = PIECES * memory.PIECE_BYTES if _is_streamed(problem) else 0
     if kernel in ("dense", "generic"):
         return streamed
     at_once = {"resident": worker_count(), "side-by-side": worker_count(), "sequential": 1}[kernel]
-    rows = PREDICTED_AT_ONCE if kernel == "resident" else EVALUATION_ROWS
+    rows = min(
+        memory.rows_at_once(problem.input_shape), PREDICTED_AT_ONCE if kernel == "resident" else memory.MOST_ROWS
+    )
     turns = []
     for config in {(c.model, c.hidden, c.batch_size): c for c in configs}.values():
         activations = _weights_and_activations(config, problem, kernel)[1]
         turns.append(FLOAT * max(4 * config.batch_size, 3 * rows) * activations)
     return streamed + at_once * max(turns)
+
+
+def _is_streamed(problem: Problem) -> bool:
+    return isinstance(problem.train, StreamedPart)
 
 
 def _weights_and_activations(config: Config, problem: Problem, kernel: str) -> tuple[int, int]:
@@ -77,5 +85,5 @@ def _observed(config: Config, problem: Problem) -> tuple[int, int]:
         if not list(layer.children()):
             layer.register_forward_hook(count)
     with torch.no_grad():
-        module(next(iter(problem.train.chunks())).x[:2].cpu())
+        module(problem.train.head(2).x.cpu())
     return sum(p.numel() for p in module.parameters()), sum(values)

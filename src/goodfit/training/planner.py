@@ -1,7 +1,6 @@
 """Which configs train together, on which kernel, in how much memory, and why."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +8,7 @@ from typing import Any
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.memory import available_memory
 from goodfit.population import KERNELS, Problem
 from goodfit.population.dense import bucket
 from goodfit.population.workers import worker_count
@@ -66,14 +66,6 @@ def check_kernel(kernel: str) -> None:
         raise GoodfitError(
             f"kernel '{kernel}' is unknown{did_you_mean(kernel, KERNELS)}: choose auto, {', '.join(KERNELS)}"
         )
-
-
-def available_memory() -> int:
-    """Return the bytes of memory that are free for use (8 GiB where the system does not tell)."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 8 << 30
 
 
 def _grouped(positions: Sequence[int], key: Callable[[int], Any]) -> list[list[int]]:
@@ -169,7 +161,7 @@ def _within_memory(
     """Cut a group into populations that fit in memory."""
     sizes = [member_bytes(configs[k], problem, kernel) for k in positions]
     common = shared_bytes([configs[k] for k in positions], problem, kernel)
-    room = max(available_memory() * LARGEST_SHARE_OF_MEMORY - common, max(sizes))
+    room = max(available_memory(problem.device) * LARGEST_SHARE_OF_MEMORY - common, max(sizes))
     parts = math.ceil(sum(sizes) / room)
     per_part = math.ceil(len(positions) / parts)
     if parts > 1:

@@ -14,7 +14,7 @@ from goodfit.losses import find_loss
 from goodfit.nn.models import check_names
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.optim.schedules import rate_table
-from goodfit.population import KERNELS, EpochRecord, Part, Problem, train_population
+from goodfit.population import KERNELS, EpochRecord, Part, Problem, StreamedPart, train_population
 from goodfit.runs import Runs, Training
 from goodfit.task import PartName, Task
 from goodfit.training.folder import RunFolder
@@ -100,11 +100,14 @@ def explain(
 
 
 def make_problem(task: Task, config: Config, device: torch.device) -> Problem:
-    """Return the tensors that a config trains on."""
+    """Return what a config trains on: tensors, or samples that are streamed because they do not fit in memory."""
 
-    def part(name: PartName) -> Part:
-        y = task.code.encode(task.truth(name))
-        return Part(torch.from_numpy(task.matrix(config, name)), torch.from_numpy(y)).to(device)
+    def part(name: PartName) -> Part | StreamedPart:
+        y = torch.from_numpy(task.code.encode(task.truth(name)))
+        x = task.samples(config, name, device)
+        if isinstance(x, np.ndarray):
+            return Part(torch.from_numpy(x), y).to(device)
+        return StreamedPart(x, y.to(device), device)
 
     validation = part("validation") if len(task.rows("validation")) else None
     return Problem(part("train"), validation, task.code.outputs, find_loss(config.loss, task.kind))
