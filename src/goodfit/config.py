@@ -22,6 +22,9 @@ from goodfit.errors import GoodfitError, did_you_mean
 ModelFactory = Callable[[], Any]
 """A user's own model: a function (or class) without arguments that returns a `torch.nn.Module`."""
 
+OwnInitialiser = Callable[..., None]
+"""A user's own initialiser of one layer: see `goodfit.nn.initialisers.choice.OwnInitialiser`."""
+
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -56,7 +59,11 @@ class Config(BaseModel):
     depth: int = Field(2, ge=0, le=1000)
     """Number of hidden layers where `width` is one number; 0 is a linear model."""
     activation: str = "relu"
-    init: str = "default"
+    init: str | OwnInitialiser = "default"
+    """Name in `goodfit.nn.INITIALISERS`, with arguments where it takes any: "uniform(-0.5, 0.5)"; or a function of
+    your own, `initialiser(weight, bias, generator)`, that fills one layer in place."""
+    init_scale: Annotated[float, Number, Field(ge=0)] = 1.0
+    """Multiplies the initial weights, not the biases."""
     dropout: Rate = 0.0
     dropconnect: Rate = 0.0
     """Share of the weights that each training step leaves out (Wan et al. 2013)."""
@@ -129,9 +136,9 @@ class Config(BaseModel):
             raise ValueError(f"depth {self.depth} contradicts width {self.width}: leave depth out")
         return self
 
-    @field_serializer("model")
-    def _name_the_factory(self, model: str | ModelFactory) -> str:
-        return model if isinstance(model, str) else f"{model.__module__}:{model.__qualname__}"
+    @field_serializer("model", "init")
+    def _name_the_function(self, value: str | ModelFactory | OwnInitialiser) -> str:
+        return value if isinstance(value, str) else f"{value.__module__}:{value.__qualname__}"
 
     @property
     def hidden(self) -> tuple[int, ...]:

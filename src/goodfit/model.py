@@ -12,7 +12,7 @@ from goodfit.config import Config
 from goodfit.data.images import PixelPreparation
 from goodfit.data.target import TargetCode
 from goodfit.errors import GoodfitError
-from goodfit.nn.models import build_model
+from goodfit.nn.models import make_module
 from goodfit.task import Preparation, treatment
 
 ROWS_AT_ONCE = 4096
@@ -93,7 +93,7 @@ class Model:
         if not self._modules:
             for member in self.members:
                 shape = prepared[treatment(member.config, self.is_table)].shape[1:]
-                self._modules.append(load_weights(build_model(member.config, shape, self.code.outputs), member))
+                self._modules.append(load_weights(make_module(member.config, shape, self.code.outputs), member))
         return self._modules
 
 

@@ -11,6 +11,7 @@ import typer
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from goodfit.calls import split_at_commas
 from goodfit.cli.console import listening, say
 from goodfit.cli.summary import print_plan, print_populations, print_summary
 from goodfit.config import read_settings
@@ -178,7 +179,7 @@ def _work(task: Task, recipe: Recipe, folder: RunFolder, command: str, as_json: 
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """Read one `key=value`; the value is YAML, and `1,2` is a list."""
+    """Read one `key=value`; the value is YAML, and `1,2` is a list, but for commas inside parentheses."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise GoodfitError(f"--set {text} is not key=value: write for example --set dropout=0.2")
@@ -186,8 +187,8 @@ def _setting(text: str) -> tuple[str, Any]:
         read = yaml.safe_load(value)
     except yaml.YAMLError:
         read = value
-    if isinstance(read, str) and "," in read:
-        read = [yaml.safe_load(part) for part in read.split(",")]
+    if isinstance(read, str) and len(parts := split_at_commas(read)) > 1:
+        read = [yaml.safe_load(part) for part in parts]
     return name.strip().replace("-", "_"), read
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from goodfit.config import Config
-from goodfit.nn.models import build_model
+from goodfit.nn.models import make_module
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population import Problem
 from goodfit.population.dense import bucket
@@ -65,7 +65,7 @@ def _weights_and_activations(config: Config, problem: Problem, kernel: str) -> t
 
 def _observed(config: Config, problem: Problem) -> tuple[int, int]:
     """Pass two samples through a module and count."""
-    module = build_model(config, problem.input_shape, problem.outputs).eval()
+    module = make_module(config, problem.input_shape, problem.outputs).eval()
     values = [math.prod(problem.input_shape)]
 
     def count(layer: nn.Module, inputs: object, output: object) -> None:
