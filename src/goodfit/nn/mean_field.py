@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.nn.activations import ACTIVATIONS, Activation
 
 NODES, REACH = 1 << 14, 10.0
@@ -76,7 +77,14 @@ def gain(activation: str) -> float:
 
     This is He's rule for any activation: sqrt(2) for ReLU, sqrt(2 / (1 + a^2)) for leaky ReLU (He et al. 2015), 1 for
     the identity and SELU. PyTorch rounds tanh's 1.59 to 5/3 and takes 3/4 for SELU.
+
+    Raises:
+        GoodfitError: an unknown activation.
     """
+    if activation not in ACTIVATIONS:
+        raise GoodfitError(
+            f"activation '{activation}' is unknown{did_you_mean(activation, ACTIVATIONS)}: choose one of {', '.join(ACTIVATIONS)}"
+        )
     return 1 / math.sqrt(moments(ACTIVATIONS[activation], 1.0)[1])
 
 
