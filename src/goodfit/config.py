@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from goodfit.calls import split_at_commas
 from goodfit.errors import GoodfitError, did_you_mean
 
 ModelFactory = Callable[[], Any]
@@ -41,6 +42,12 @@ def _number(value: object) -> object:
 
 
 Number = BeforeValidator(_number)
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(piece.strip() for piece in split_at_commas(value) if piece.strip())
+    return value
 
 
 class Config(BaseModel):
@@ -111,6 +118,9 @@ class Config(BaseModel):
     target's."""
     mixup: float = Field(0.0, ge=0)
     """Mixup's alpha (Zhang et al. 2018); 0 is none."""
+    augment: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Names in `goodfit.data.augmentation.AUGMENTATIONS`, with arguments where wanted, one after the other:
+    "flip,crop(2)". For images; training samples only."""
 
     # budget
     batch_size: Count = 128

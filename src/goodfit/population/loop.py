@@ -14,6 +14,7 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.optim.schedules import rate_table
+from goodfit.population.augmented import augmented, most_steps
 from goodfit.population.kernel import Batches, Kernel, Snapshot
 from goodfit.population.own_data import OwnData
 from goodfit.population.problem import EVALUATION_ROWS, Part, Problem, StreamedPart
@@ -217,12 +218,17 @@ def _batches(
     members: Sequence[_Member], problem: Problem, labels: Tensor | None, step: int, until: int, pace: _Pace
 ) -> Generator[Batches]:
     """Yield what the members see from `step` to `until`; streamed samples are fetched one piece ahead."""
+    configs = [member.config for member in members]
+    held = most_steps(configs, problem.input_shape)
 
     def fetch(start: int, stop: int) -> Batches:
         spans = [(member, start - member.began, stop - member.began) for member in members]
         part, rows = problem.train.fetch([member.data.rows(i, j) for member, i, j in spans])
+        part = part if labels is None else Part(part.x, labels)
+        if held is not None:
+            part, rows = augmented(part, rows, configs, start)
         return Batches(
-            part if labels is None else Part(part.x, labels),
+            part,
             rows,
             np.stack([member.data.counts(i, j) for member, i, j in spans]),
             np.stack([member.data.mix(start, stop - start) for member in members]),
@@ -232,11 +238,12 @@ def _batches(
 
     if not isinstance(problem.train, StreamedPart):
         while step < until:
-            stop = min(step + pace.steps, until)
+            stop = min(step + min(pace.steps, held or pace.steps), until)
             yield fetch(step, stop)
             step = stop
         return
     at_once = max(1, STREAMED_ROWS // (len(members) * members[0].config.batch_size))
+    at_once = min(at_once, held or at_once)
     with ThreadPoolExecutor(1) as ahead:
         borders = [*range(step, until, at_once), until]
         coming = [ahead.submit(fetch, *borders[:2])]

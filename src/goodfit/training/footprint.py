@@ -11,6 +11,7 @@ from goodfit.config import Config
 from goodfit.nn.models import make_module
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population import Problem
+from goodfit.population.augmented import MOST_VALUES
 from goodfit.population.dense import bucket
 from goodfit.population.loop import STREAMED_ROWS
 from goodfit.population.problem import EVALUATION_ROWS, StreamedPart
@@ -43,6 +44,8 @@ def shared_bytes(configs: Sequence[Config], problem: Problem, kernel: str) -> in
     streamed = 0
     if isinstance(problem.train, StreamedPart):
         streamed = 3 * STREAMED_ROWS * math.prod(problem.input_shape) * FLOAT
+    if any(config.augment for config in configs):
+        streamed += 3 * MOST_VALUES * FLOAT
     if kernel in ("dense", "generic"):
         return streamed
     at_once = {"resident": worker_count(), "side-by-side": worker_count(), "sequential": 1}[kernel]
