@@ -24,6 +24,12 @@ MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _
 
 def check_names(config: Config) -> None:
     """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
+    _check_structure(config)
+    if isinstance(config.init, str):
+        read_initialiser(config.init)
+
+
+def _check_structure(config: Config) -> None:
     registries: dict[str, Collection[str]] = {"activation": ACTIVATIONS}
     if isinstance(config.model, str):
         registries["model"] = MODELS
@@ -34,8 +40,6 @@ def check_names(config: Config) -> None:
             raise GoodfitError(
                 f"setting '{setting}' is '{name}'{did_you_mean(name, registry)}: choose one of {', '.join(registry)}{own}"
             )
-    if isinstance(config.init, str):
-        read_initialiser(config.init)
 
 
 def make_module(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
@@ -48,6 +52,7 @@ def make_module(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
     Raises:
         GoodfitError: an unknown name, or a factory that does not return a module, or one with nothing to train.
     """
+    _check_structure(config)
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
         torch.default_generator.manual_seed(key(config.seed, "module") >> 1)
@@ -69,7 +74,6 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int, sample
         input_shape, outputs: see `make_module`.
         sample: training samples, for initialisers that look at data.
     """
-    check_names(config)
     module = make_module(config, input_shape, outputs)
     # a module of the user's own does not say what its activation is: ReLU is taken
     activation = config.activation if isinstance(config.model, str) else "relu"
