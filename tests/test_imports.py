@@ -13,6 +13,7 @@ FLOORS = [
         "_version",
         "_processor",
         "wording",
+        "calls",
         "metrics",
         "randomness",
         "config",

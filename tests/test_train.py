@@ -99,6 +99,20 @@ def test_own_module_trains_compares_and_is_stored(house_task: gf.Task, tmp_path:
     np.testing.assert_array_equal(again.predict(house_task.raw("test")), model.predict(house_task.raw("test")))
 
 
+def own_initialiser(weight: torch.Tensor, bias: torch.Tensor | None, generator: torch.Generator) -> None:
+    torch.nn.init.normal_(weight, 0, 0.1, generator=generator)
+
+
+def test_a_model_loads_without_its_initialiser(house_task: gf.Task, tmp_path: Path) -> None:
+    """Neither a function of one's own nor training samples are there when a stored model predicts."""
+    runs = gf.train(gf.vary(CONFIG.replace(epochs=1), init=[own_initialiser, "lsuv"]), house_task)
+    gf.save_model(runs.model(), tmp_path / "m")
+    again = gf.load_model(tmp_path / "m")
+    assert again.members[0].config.init == f"{own_initialiser.__module__}:own_initialiser"
+    raw = house_task.raw("test")
+    np.testing.assert_array_equal(again.predict(raw), runs.model().predict(raw))
+
+
 def test_folder_trains_each_thing_once_and_resumes_to_the_same_numbers(house_task: gf.Task, tmp_path: Path) -> None:
     configs = gf.vary(CONFIG, lr=[1e-3, 1e-2], seed=range(3))
     whole = gf.train(configs, house_task)

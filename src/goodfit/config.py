@@ -17,10 +17,14 @@ from pydantic import (
     model_validator,
 )
 
+from goodfit.calls import split_at_commas
 from goodfit.errors import GoodfitError, did_you_mean
 
 ModelFactory = Callable[[], Any]
 """A user's own model: a function (or class) without arguments that returns a `torch.nn.Module`."""
+
+OwnInitialiser = Callable[..., None]
+"""A user's own initialiser of one layer: see `goodfit.nn.initialisers.choice.OwnInitialiser`."""
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -40,6 +44,12 @@ def _number(value: object) -> object:
 Number = BeforeValidator(_number)
 
 
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(piece.strip() for piece in split_at_commas(value) if piece.strip())
+    return value
+
+
 class Config(BaseModel):
     """One training, fully described. Immutable; equal values give equal results.
 
@@ -56,7 +66,11 @@ class Config(BaseModel):
     depth: int = Field(2, ge=0, le=1000)
     """Number of hidden layers where `width` is one number; 0 is a linear model."""
     activation: str = "relu"
-    init: str = "default"
+    init: str | OwnInitialiser = "default"
+    """Name in `goodfit.nn.INITIALISERS`, with arguments where it takes any: "uniform(-0.5, 0.5)"; or a function of
+    your own, `initialiser(weight, bias, generator)`, that fills one layer in place."""
+    init_scale: Annotated[float, Number, Field(ge=0)] = 1.0
+    """Multiplies the initial weights, not the biases."""
     dropout: Rate = 0.0
     dropconnect: Rate = 0.0
     """Share of the weights that each training step leaves out (Wan et al. 2013)."""
@@ -104,6 +118,9 @@ class Config(BaseModel):
     target's."""
     mixup: float = Field(0.0, ge=0)
     """Mixup's alpha (Zhang et al. 2018); 0 is none."""
+    augment: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Names in `goodfit.data.augmentation.AUGMENTATIONS`, with arguments where wanted, one after the other:
+    "flip,crop(2)". For images; training samples only."""
 
     # budget
     batch_size: Count = 128
@@ -130,9 +147,9 @@ class Config(BaseModel):
             raise ValueError(f"depth {self.depth} contradicts width {self.width}: leave depth out")
         return self
 
-    @field_serializer("model")
-    def _name_the_factory(self, model: str | ModelFactory) -> str:
-        return model if isinstance(model, str) else f"{model.__module__}:{model.__qualname__}"
+    @field_serializer("model", "init")
+    def _name_the_function(self, value: str | ModelFactory | OwnInitialiser) -> str:
+        return value if isinstance(value, str) else f"{value.__module__}:{value.__qualname__}"
 
     @property
     def hidden(self) -> tuple[int, ...]:

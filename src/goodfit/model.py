@@ -14,7 +14,7 @@ from goodfit.data.mapped import Rows
 from goodfit.data.target import TargetCode
 from goodfit.errors import GoodfitError
 from goodfit.memory import MOST_ROWS, pieces
-from goodfit.nn.models import build_model
+from goodfit.nn.models import make_module
 from goodfit.task import Preparation, treatment
 
 
@@ -100,7 +100,7 @@ class Model:
         if not self._modules:
             for member in self.members:
                 shape = prepared[treatment(member.config, self.is_table)].shape[1:]
-                self._modules.append(load_weights(build_model(member.config, shape, self.code.outputs), member))
+                self._modules.append(load_weights(make_module(member.config, shape, self.code.outputs), member))
         return self._modules
 
 

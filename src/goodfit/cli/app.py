@@ -1,13 +1,14 @@
 """The command `goodfit`: its sub-commands, and the boundary where errors become one line and an exit code."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, resume, studies, training
-from goodfit.cli.console import complain
+from goodfit.cli import apply, initialisers, resume, studies, training
+from goodfit.cli.console import complain, say
 from goodfit.errors import GoodfitError
 
 USER_MISTAKE, INTERRUPTED = 2, 130
@@ -28,6 +29,7 @@ app.command("predict")(apply.predict_command)
 app.command("report")(apply.report_command)
 app.command("inspect")(apply.inspect_command)
 app.command("data")(apply.data_command)
+app.command("initialisers")(initialisers.initialisers_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -40,7 +42,9 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0, 2 for the user's mistake, 130 after Ctrl-C."""
     try:
-        code = app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: say(f"goodfit: warning: {message}")
+            code = app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
     except GoodfitError as error:
         complain(str(error))
         return USER_MISTAKE

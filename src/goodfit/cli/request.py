@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from goodfit.calls import split_at_commas
 from goodfit.data.builtin import BUILTIN
 from goodfit.errors import GoodfitError
 from goodfit.load import load
@@ -122,18 +123,7 @@ def read_axis(text: str, option: str = "--vary", example: str = "activation=relu
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise GoodfitError(f"{option} {text} is not key=value: write for example {option} {example}")
-    return name.strip().replace("-", "_"), [_yaml(part) for part in _parts(value)]
-
-
-def _parts(text: str) -> list[str]:
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts
+    return name.strip().replace("-", "_"), [_yaml(part) for part in split_at_commas(value)]
 
 
 def _yaml(text: str) -> Any:

@@ -9,7 +9,8 @@ from torch.nn.parameter import UninitializedParameter
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.nn.activations import ACTIVATIONS
-from goodfit.nn.initialisers import INITIALISERS, initialise
+from goodfit.nn.initialisers import Sample, Start, initialise, read_initialiser, scale_weights
+from goodfit.nn.mean_field import gain
 from goodfit.nn.mlp import MLP
 from goodfit.randomness import key, torch_generator
 
@@ -23,7 +24,13 @@ MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _
 
 def check_names(config: Config) -> None:
     """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
-    registries: dict[str, Collection[str]] = {"activation": ACTIVATIONS, "init": INITIALISERS}
+    _check_structure(config)
+    if isinstance(config.init, str):
+        read_initialiser(config.init)
+
+
+def _check_structure(config: Config) -> None:
+    registries: dict[str, Collection[str]] = {"activation": ACTIVATIONS}
     if isinstance(config.model, str):
         registries["model"] = MODELS
     for setting, registry in registries.items():
@@ -35,8 +42,8 @@ def check_names(config: Config) -> None:
             )
 
 
-def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
-    """Return the network of a config with its initial weights, all drawn from `config.seed`.
+def make_module(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
+    """Return the network of a config as its class makes it, before the initialiser.
 
     Args:
         input_shape: shape of one prepared sample, [n_in] or [C, H, W].
@@ -45,28 +52,37 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
     Raises:
         GoodfitError: an unknown name, or a factory that does not return a module, or one with nothing to train.
     """
-    check_names(config)
+    _check_structure(config)
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
         torch.default_generator.manual_seed(key(config.seed, "module") >> 1)
         if isinstance(config.model, str):
-            module = MODELS[config.model](config, input_shape, outputs)
-        else:
-            module = config.model()
-            if not isinstance(module, nn.Module):
-                raise GoodfitError(
-                    f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module"
-                )
-            _materialise(module, input_shape)
-            if not any(p.requires_grad for p in module.parameters()):
-                raise GoodfitError("the model has no parameters to train: return a module with at least one layer")
-    # a user's own module keeps the weights its constructor drew, unless an initialiser is asked for
+            return MODELS[config.model](config, input_shape, outputs)
+        module = config.model()
+        if not isinstance(module, nn.Module):
+            raise GoodfitError(f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module")
+        _materialise(module, input_shape)
+        if not any(p.requires_grad for p in module.parameters()):
+            raise GoodfitError("the model has no parameters to train: return a module with at least one layer")
+    return module
+
+
+def build_model(config: Config, input_shape: Sequence[int], outputs: int, sample: Sample | None = None) -> nn.Module:
+    """Return the network of a config with its initial weights, all drawn from `config.seed`.
+
+    Args:
+        input_shape, outputs: see `make_module`.
+        sample: training samples, for initialisers that look at data.
+    """
+    module = make_module(config, input_shape, outputs)
+    # a module of the user's own does not say what its activation is: ReLU is taken
+    activation = config.activation if isinstance(config.model, str) else "relu"
+    start = Start(module, lambda name: torch_generator(config.seed, "initial weights", name), gain(activation), sample)
     if isinstance(config.model, str) or config.init != "default":
-        initialise(
-            module,
-            INITIALISERS[config.init],
-            lambda layer: torch_generator(config.seed, "initial weights", layer),
-        )
+        initialise(start, config.init, config.init_scale)
+    else:
+        # a user's own module keeps the weights its constructor drew, unless an initialiser is asked for
+        scale_weights(start, config.init_scale)
     return module
 
 

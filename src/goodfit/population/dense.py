@@ -20,11 +20,11 @@ from torch import Tensor
 from goodfit.config import Config
 from goodfit.nn.activations import ACTIVATIONS
 from goodfit.nn.mlp import MLP
-from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import gather
+from goodfit.population.start import first_network
 from goodfit.randomness import dropout_keys, keep_mask
 
 SHARED = ("model", "width", "depth", "activation", "optimiser", "precision", "batch_size")
@@ -54,7 +54,7 @@ class DenseKernel:
         self._optimiser = find_optimiser(configs[0].optimiser)
         self._sizes = [_sizes(config, problem) for config in configs]
         padded = [_sizes(configs[0], problem)[0], *map(bucket, configs[0].hidden), problem.outputs]
-        networks = [build_model(config, problem.input_shape, problem.outputs) for config in configs]
+        networks = [first_network(config, problem) for config in configs]
         states = [network.state_dict() for network in networks if isinstance(network, MLP)]
         self._names = list(states[0])
         self._blocks = [

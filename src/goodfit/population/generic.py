@@ -17,7 +17,6 @@ from goodfit.config import Config
 from goodfit.errors import GoodfitError
 from goodfit.nn.convolution import Convolution
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
-from goodfit.nn.models import build_model
 from goodfit.nn.normalisation import BatchNorm
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
@@ -25,6 +24,7 @@ from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import Samples, gather
 from goodfit.population.sequential import draws_random_numbers, shaped
+from goodfit.population.start import first_network
 
 Tensors = dict[str, Tensor]
 
@@ -39,7 +39,7 @@ class GenericKernel:
 
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
         self._configs, self._problem = list(configs), problem
-        modules = [_vectorisable(build_model(config, problem.input_shape, problem.outputs)) for config in configs]
+        modules = [_vectorisable(first_network(config, problem)) for config in configs]
         self._module = deepcopy(modules[0]).to(problem.device)
         self._saved = set(self._module.state_dict())
         for module in modules:
@@ -136,7 +136,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
     """Say why the kernel cannot train a config, or return None: one step of two small members is tried."""
     if config.precision != "float32":
         return f"precision '{config.precision}' is not vectorised"
-    module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+    module = key_dropouts(first_network(config, problem))
     if draws_random_numbers(module, problem):
         return "the module draws random numbers itself"
     part = problem.train.head(4)

@@ -15,6 +15,7 @@ from torch import Tensor
 from goodfit import memory
 from goodfit.config import Config
 from goodfit.optim.schedules import rate_table
+from goodfit.population.augmented import augmented, most_steps
 from goodfit.population.kernel import Batches, Kernel, Snapshot
 from goodfit.population.own_data import OwnData
 from goodfit.population.problem import Part, Problem, StreamedPart
@@ -225,11 +226,15 @@ def _batches(
     members: Sequence[_Member], problem: Problem, labels: Tensor | None, step: int, until: int, pace: _Pace
 ) -> Generator[Batches]:
     """Yield what the members see from `step` to `until`; streamed samples are fetched one piece ahead."""
+    configs = [member.config for member in members]
+    held = most_steps(configs, problem.input_shape)
 
     def fetch(borders: tuple[int, int]) -> Batches:
         start, stop = borders
         spans = [(member, start - member.began, stop - member.began) for member in members]
         part, rows = problem.train.fetch([member.data.rows(i, j) for member, i, j in spans], labels)
+        if held is not None:
+            part, rows = augmented(part, rows, configs, start)
         return Batches(
             part,
             rows,
@@ -241,13 +246,13 @@ def _batches(
 
     if not isinstance(problem.train, StreamedPart):
         while step < until:
-            stop = min(step + pace.steps, until)
+            stop = min(step + min(pace.steps, held or pace.steps), until)
             yield fetch((step, stop))
             step = stop
         return
     bytes_per_step = 4 * math.prod(problem.input_shape) * sum(member.config.batch_size for member in members)
     at_once = max(1, memory.PIECE_BYTES // bytes_per_step)
-    borders = itertools.pairwise([*range(step, until, at_once), until])
+    borders = itertools.pairwise([*range(step, until, min(at_once, held or at_once)), until])
     with contextlib.closing(one_ahead(fetch, borders)) as coming:
         for piece in coming:
             done = 0

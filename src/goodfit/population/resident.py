@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from goodfit.config import Config
 from goodfit.nn.dropout import key_dropouts
-from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser, hyper_table
 from goodfit.population.chain import Link, NotAChain, read_chain
 from goodfit.population.compiled.losses import LOSS_CODES
@@ -29,6 +28,7 @@ from goodfit.population.compiled.vectors import LANES
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
 from goodfit.population.program import Program, compile_chain
+from goodfit.population.start import first_network
 from goodfit.population.workers import for_each, one_blas_thread
 from goodfit.randomness import dropout_keys
 
@@ -46,7 +46,7 @@ class ResidentKernel:
         links: list[Link] | None = None
         self._members = []
         for config in configs:
-            module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+            module = key_dropouts(first_network(config, problem))
             if links is None or config.model == "mlp":
                 # a module of one's own is read once, for it is the same factory for all; a perceptron's shape is free
                 links = read_chain(module, problem.input_shape, config.activation)
@@ -83,7 +83,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
     ):
         if name not in known:
             return f"{what} '{name}' has no compiled form"
-    module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+    module = key_dropouts(first_network(config, problem))
     try:
         links = read_chain(module, problem.input_shape, config.activation)
     except NotAChain as reason:

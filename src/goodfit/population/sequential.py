@@ -10,18 +10,18 @@ from torch import Tensor
 from goodfit.config import Config
 from goodfit.errors import GoodfitError
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
-from goodfit.nn.models import build_model
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import gather_one
+from goodfit.population.start import first_network
 from goodfit.population.workers import for_each
 from goodfit.randomness import key
 
 
 def refusal_side_by_side(config: Config, problem: Problem) -> str | None:
     """Say why the side-by-side kernel cannot train a config, or return None."""
-    module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+    module = key_dropouts(first_network(config, problem))
     return "the module draws random numbers itself" if draws_random_numbers(module, problem) else None
 
 
@@ -81,7 +81,7 @@ class Network:
 
     def __init__(self, config: Config, problem: Problem) -> None:
         self._config, self._problem = config, problem
-        self._module = key_dropouts(build_model(config, problem.input_shape, problem.outputs)).to(problem.device)
+        self._module = key_dropouts(first_network(config, problem)).to(problem.device)
         self._parameters = [p for p in self._module.parameters() if p.requires_grad]
         self._dropouts = [(layer, number) for _, layer, number in keyed_dropouts(self._module) if layer.active]
         self._optimiser = find_optimiser(config.optimiser).torch(self._parameters, config)

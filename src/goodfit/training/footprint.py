@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from goodfit import memory
 from goodfit.config import Config
-from goodfit.nn.models import build_model
+from goodfit.nn.models import make_module
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population import Problem
+from goodfit.population.augmented import MOST_VALUES
 from goodfit.population.dense import bucket
 from goodfit.population.problem import StreamedPart
 from goodfit.population.resident import PREDICTED_AT_ONCE
@@ -46,6 +47,8 @@ def member_bytes(config: Config, problem: Problem, kernel: str) -> int:
 def shared_bytes(configs: Sequence[Config], problem: Problem, kernel: str) -> int:
     """Return the bytes that a population takes once, however many members it has."""
     streamed = PIECES * memory.PIECE_BYTES if _is_streamed(problem) else 0
+    if any(config.augment for config in configs):
+        streamed += 3 * MOST_VALUES * FLOAT
     if kernel in ("dense", "generic"):
         return streamed
     at_once = {"resident": worker_count(), "side-by-side": worker_count(), "sequential": 1}[kernel]
@@ -74,7 +77,7 @@ def _weights_and_activations(config: Config, problem: Problem, kernel: str) -> t
 
 def _observed(config: Config, problem: Problem) -> tuple[int, int]:
     """Pass two samples through a module and count."""
-    module = build_model(config, problem.input_shape, problem.outputs).eval()
+    module = make_module(config, problem.input_shape, problem.outputs).eval()
     values = [math.prod(problem.input_shape)]
 
     def count(layer: nn.Module, inputs: object, output: object) -> None:

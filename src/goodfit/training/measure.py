@@ -14,7 +14,7 @@ import torch
 from goodfit._version import __version__
 from goodfit.config import Config
 from goodfit.data.download import cache_folder
-from goodfit.nn.models import build_model
+from goodfit.nn.models import make_module
 from goodfit.population import KERNELS, Problem
 from goodfit.population.kernel import Batches
 from goodfit.population.workers import worker_count
@@ -68,7 +68,7 @@ def _measure(configs: Sequence[Config], problem: Problem, kernel: str) -> float:
 def _mark(configs: Sequence[Config], problem: Problem, kernel: str) -> str:
     """Return a digest of all that the speed depends on."""
     config = configs[0]
-    module = build_model(config, problem.input_shape, problem.outputs)
+    module = make_module(config, problem.input_shape, problem.outputs)
     what = [
         __version__, torch.__version__, platform.node(), platform.processor(), worker_count(), str(problem.device),
         kernel, len(configs), repr(module), config.optimiser, config.precision, config.batch_size, problem.input_shape,

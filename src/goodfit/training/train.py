@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from goodfit.config import Config
+from goodfit.data.augmentation import read_augmentation
 from goodfit.errors import GoodfitError
 from goodfit.losses import find_loss
 from goodfit.nn.models import check_names
@@ -134,6 +135,12 @@ def _check(configs: Sequence[Config], task: Task) -> None:
         find_loss(config.loss, task.kind)
         find_optimiser(config.optimiser)
         rate_table(config, 1)
+        for name in config.augment:
+            read_augmentation(name)
+        if config.augment and task.is_table:
+            raise GoodfitError(
+                f"setting 'augment' is '{','.join(config.augment)}', which is for images: {task.name} is a table, leave it out"
+            )
 
 
 def _run(
