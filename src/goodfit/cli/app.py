@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, training
+from goodfit.cli import apply, parts, training
 from goodfit.cli.console import complain
 from goodfit.errors import GoodfitError
 
@@ -26,6 +26,8 @@ app.command("predict")(apply.predict_command)
 app.command("report")(apply.report_command)
 app.command("inspect")(apply.inspect_command)
 app.command("data")(apply.data_command)
+app.command("activations")(parts.activations_command)
+app.command("model")(parts.model_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -48,8 +48,9 @@ def print_populations(populations: Sequence[tuple[Population, Config]]) -> None:
     for population, first in populations:
         networks = count(len(population.positions), "network")
         megabytes = math.ceil(population.bytes / 1e6)
+        shape = f" {first.hidden}" if first.model == "mlp" else ""
         console.print(
-            f"{networks} like {first.model} {first.hidden}, {first.numeric}: kernel {population.kernel} "
+            f"{networks} like {first.model}{shape}, {first.numeric}: kernel {population.kernel} "
             f"({population.reason}), at most {megabytes} MB",
             markup=False,
         )

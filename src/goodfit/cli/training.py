@@ -109,7 +109,7 @@ def train_command(
     ] = False,
 ) -> None:
     """Train on a table or images, judge the result, and write model, predictions and report."""
-    settings = (read_settings(config) if config else {}) | dict(map(_setting, set_ or []))
+    settings = (read_settings(config) if config else {}) | dict(map(read_setting, set_ or []))
     request = Request(
         data=data, target=target, kind=task.value, metric=metric, id=id, group=group, time=time, test=test, validation=val,
         seed=int(settings.pop("seed", seed)), preset=preset, device=device, time_limit=_seconds(time_limit),
@@ -177,7 +177,7 @@ def _work(task: Task, recipe: Recipe, folder: RunFolder, command: str, as_json: 
         print_summary(report, folder.path)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def read_setting(text: str) -> tuple[str, Any]:
     """Read one `key=value`; the value is YAML, and `1,2` is a list."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

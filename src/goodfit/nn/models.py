@@ -1,6 +1,6 @@
 """From a `Config` to a network with its initial weights."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -8,22 +8,40 @@ from torch.nn.parameter import UninitializedParameter
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.nn.activation_facts import ACTIVATION_FACTS
+from goodfit.nn.activation_layers import LEARNED_ACTIVATIONS
 from goodfit.nn.activations import ACTIVATIONS
+from goodfit.nn.architecture import Architecture
+from goodfit.nn.cnn import CNN
+from goodfit.nn.densenet import DENSENETS
 from goodfit.nn.initialisers import INITIALISERS, initialise
-from goodfit.nn.mlp import MLP
+from goodfit.nn.lenet import LENET
+from goodfit.nn.mlp import PERCEPTRON
+from goodfit.nn.norm_layers import NORMS
+from goodfit.nn.resnet import RESNETS
 from goodfit.randomness import key, torch_generator
 
+MODELS: dict[str, Architecture] = {"mlp": PERCEPTRON, "cnn": CNN, "lenet": LENET, **RESNETS, **DENSENETS}
 
-def _mlp(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
-    return MLP(input_shape, config.hidden, outputs, ACTIVATIONS[config.activation], config.dropout, config.dropconnect)
+STRUCTURE = ("model", "width", "depth", "activation", "norm", "skip")
+"""Settings that decide which layers a network has and of which shapes."""
 
 
-MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _mlp}
+def settled(config: Config) -> Config:
+    """Return a config with its model's own values in place of `auto` and None; an own module's config as it is."""
+    return MODELS[config.model].settled(config) if isinstance(config.model, str) else config
 
 
 def check_names(config: Config) -> None:
-    """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
-    registries: dict[str, Collection[str]] = {"activation": ACTIVATIONS, "init": INITIALISERS}
+    """Raise `GoodfitError` where model, activation, normalisation or initialiser is not in its registry."""
+    facts = ACTIVATION_FACTS.get(config.activation)
+    if facts and facts.untrainable:
+        raise GoodfitError(f"activation '{config.activation}' cannot be trained: {facts.untrainable}")
+    registries: dict[str, Collection[str]] = {
+        "activation": ["auto", *ACTIVATIONS, *LEARNED_ACTIVATIONS],
+        "norm": ["auto", *NORMS],
+        "init": INITIALISERS,
+    }
     if isinstance(config.model, str):
         registries["model"] = MODELS
     for setting, registry in registries.items():
@@ -43,14 +61,16 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
         outputs: number of outputs: 1 for regression, C for classes.
 
     Raises:
-        GoodfitError: an unknown name, or a factory that does not return a module, or one with nothing to train.
+        GoodfitError: an unknown name, a setting without meaning for the model, samples it cannot take, or a factory
+            that does not return a module, or one with nothing to train.
     """
     check_names(config)
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
         torch.default_generator.manual_seed(key(config.seed, "module") >> 1)
         if isinstance(config.model, str):
-            module = MODELS[config.model](config, input_shape, outputs)
+            architecture = MODELS[config.model]
+            module = architecture.build(architecture.settled(config), input_shape, outputs)
         else:
             module = config.model()
             if not isinstance(module, nn.Module):

@@ -1,6 +1,7 @@
 """Any module, in plain PyTorch: one network after another on all cores, or one on each core side by side."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from goodfit.config import Config
 from goodfit.errors import GoodfitError
 from goodfit.nn.dropout import key_dropouts, seed_dropout
 from goodfit.nn.models import build_model
+from goodfit.nn.normalisation import write_out_norms
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import EVALUATION_ROWS, Part, Problem
@@ -78,7 +80,11 @@ class Network:
 
     def __init__(self, config: Config, problem: Problem) -> None:
         self._config, self._problem = config, problem
-        self._module = key_dropouts(build_model(config, problem.input_shape, problem.outputs)).to(problem.device)
+        module = key_dropouts(build_model(config, problem.input_shape, problem.outputs))
+        if min(config.train_rows or math.inf, len(problem.train)) % config.batch_size == 1 or config.batch_size == 1:
+            # PyTorch's batch norm refuses a batch of one row
+            write_out_norms(module)
+        self._module = module.to(problem.device)
         parameters = [p for p in self._module.parameters() if p.requires_grad]
         self._optimiser = find_optimiser(config.optimiser).torch(parameters, config)
         self._draws = draws_random_numbers(self._module, problem)
