@@ -22,7 +22,7 @@ class ActivationFacts:
         low, high: infimum and supremum of its values.
         zero_centred: whether its mean is 0 for standard normal inputs.
         saturates: where its derivative tends to 0: for large negative inputs, on both sides, nowhere.
-        init: the initialiser that keeps the variance through depth, as far as one can.
+        init: the usual initialiser before it; empty where a hidden layer cannot have it.
         watch: the diagnosis that belongs to it.
         untrainable: why a hidden layer cannot have it and what to take instead; empty where it can.
     """
@@ -71,11 +71,11 @@ ACTIVATION_FACTS: Mapping[str, ActivationFacts] = {
     "mish":       ActivationFacts("x tanh(log(1 + exp(x)))",                       -0.30884, INF, False, "below",      False,
                                   "kaiming-normal", "units that stay near 0", "Misra 2019"),
     "step":       ActivationFacts("1 if x >= 0 else 0",                            0.0,      1.0, False, "both sides", True,
-                                  "xavier-normal", "no gradient at all", "Rosenblatt 1958",
+                                  "", "no gradient at all", "Rosenblatt 1958",
                                   untrainable="its derivative is 0 everywhere, so no gradient reaches the layers before "
                                               "it: choose sigmoid, its smooth form"),
     "softmax":    ActivationFacts("exp(x_i) / sum of exp(x_j)",                    0.0,      1.0, False, "both sides", True,
-                                  "xavier-normal", "for outputs: probabilities that sum to 1", "Bridle 1990",
+                                  "", "for outputs: probabilities that sum to 1", "Bridle 1990",
                                   untrainable="it turns outputs into probabilities, which the loss cross-entropy does "
                                               "itself: choose sigmoid for hidden layers"),
 }

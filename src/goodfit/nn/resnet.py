@@ -15,6 +15,7 @@ from goodfit.nn.activation_layers import activation_layer
 from goodfit.nn.architecture import Architecture, channel_width, image_channels, in_order
 from goodfit.nn.dropout import dropout_layer
 from goodfit.nn.norm_layers import NORMS
+from goodfit.wording import count
 
 
 class Residual(nn.Module):
@@ -75,9 +76,9 @@ def _build(
     if not preact:
         stem |= {"norm": norm.channels(width), "activation": activation_layer(config.activation)}
     stages, channels = {}, width
-    for stage, count in enumerate(blocks):
+    for stage, number_of_blocks in enumerate(blocks):
         filters, residuals = width * 2**stage, {}
-        for number in range(count):
+        for number in range(number_of_blocks):
             stride = 2 if stage and not number else 1
             residuals[f"block{number + 1}"] = _block(config, channels, filters, stride, preact=preact)
             channels = filters
@@ -96,10 +97,11 @@ def _build(
 
 def _residual(blocks: tuple[int, ...], width: int, preact: bool) -> Architecture:
     layers = 2 * sum(blocks) + 2
+    each = count(blocks[0], "block")
     paper = "pre-activation, He et al. 2016b" if preact else "He et al. 2016a"
     return Architecture(
         build=partial(_build, blocks=blocks, preact=preact),
-        about=f"residual network of {layers} layers, {len(blocks)} stages of {blocks[0]} blocks each ({paper})",
+        about=f"residual network of {layers} layers, {len(blocks)} stages of {each} ({paper})",
         activation="relu",
         norm="batch",
         width=width,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from goodfit.nn.activation_layers import Elementwise, PReLU
 from goodfit.nn.dropout import KeyedDropout
+from goodfit.wording import count
 
 PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -82,7 +84,28 @@ def _note_shape(part: nn.Module, name: str, shapes: dict[str, tuple[int, ...]]) 
 
 
 def _words(part: nn.Module) -> str:
-    if not isinstance(part, nn.Sequential):
-        return str(part).splitlines()[0].rstrip("(")
-    count = sum(isinstance(layer, PRODUCTS) for layer in part.modules())
-    return f"{count} layer{'s' * (count != 1)} with weights"
+    if list(part.children()):
+        return f"{count(sum(isinstance(layer, PRODUCTS) for layer in part.modules()), 'layer')} with weights"
+    if isinstance(part, nn.Conv2d):
+        stride = f", stride {part.stride[0]}" if part.stride != (1, 1) else ""
+        return f"convolution {' x '.join(map(str, part.kernel_size))}{stride}"
+    if isinstance(part, nn.GroupNorm):
+        return f"group norm, {count(part.num_groups, 'group')}"
+    if isinstance(part, nn.MaxPool2d | nn.AvgPool2d):
+        return (
+            f"{'max' if isinstance(part, nn.MaxPool2d) else 'average'}-pooling {part.kernel_size} x {part.kernel_size}"
+        )
+    if isinstance(part, KeyedDropout):
+        return "alpha-dropout" if part.alpha else "dropout"
+    return part.name if isinstance(part, Elementwise) else _WORDS.get(type(part), type(part).__name__)
+
+
+_WORDS: dict[type[nn.Module], str] = {
+    nn.Linear: "linear",
+    nn.BatchNorm1d: "batch norm",
+    nn.BatchNorm2d: "batch norm",
+    nn.LayerNorm: "layer norm",
+    nn.AdaptiveAvgPool2d: "average of all pixels",
+    nn.Flatten: "flatten",
+    PReLU: "prelu",
+}

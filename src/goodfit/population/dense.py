@@ -138,11 +138,12 @@ class DenseKernel:
             if layer == last:
                 break
             h = self._activation(h)
-            mask = self._masks[layer]
-            if mask is not None:
-                h = h * mask
             if step is not None:
                 h = self._dropped(h, layer, step)
+            mask = self._masks[layer]
+            if mask is not None:
+                # last, for alpha-dropout gives units that are not there a value
+                h = h * mask
         return h
 
     def _affine(self, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def draw_zigzag() -> Canvas:
             axes.plot(*way.weights.T, color=BLUE, linewidth=1.2, marker="o", markersize=2.2)
             axes.plot(*START, "o", color=INK, markersize=6)
             axes.plot(*GOAL, "*", color=ORANGE, markersize=12)
-            axes.annotate("start", START, xytext=(6, 4), textcoords="offset points")
+            axes.annotate("start", START, xytext=(-6, -12), textcoords="offset points", ha="right")
             axes.annotate("optimum", GOAL, xytext=(-8, -14), textcoords="offset points", ha="right")
             axes.set_title(_title(name, way), fontsize=10)
             axes.set_xlabel("weight 1")
