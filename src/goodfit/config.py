@@ -43,6 +43,9 @@ def _number(value: object) -> object:
 
 Number = BeforeValidator(_number)
 
+MLP_WIDTH, MLP_DEPTH = 256, 2
+"""A perceptron's hidden layers where nothing is said."""
+
 
 def _listed(value: object) -> object:
     if isinstance(value, str):
@@ -61,11 +64,19 @@ class Config(BaseModel):
     # model
     model: str | ModelFactory = "mlp"
     """Name in `goodfit.nn.MODELS`, or your own factory of an `nn.Module`."""
-    width: Count | tuple[Count, ...] = 256
-    """Units of each hidden layer; a tuple gives every layer its own."""
-    depth: int = Field(2, ge=0, le=1000)
-    """Number of hidden layers where `width` is one number; 0 is a linear model."""
-    activation: str = "relu"
+    width: Count | tuple[Count, ...] | None = None
+    """Units of each hidden layer of a perceptron (a tuple gives every layer its own); of other models what
+    `goodfit model NAME` says, mostly the channels of the first stage. None: the model's own; a perceptron's is 256."""
+    depth: int | None = Field(None, ge=0, le=1000)
+    """Number of a perceptron's hidden layers where `width` is one number (0 is a linear model); of other models what
+    `goodfit model NAME` says. None: the model's own; a perceptron's is 2."""
+    activation: str = "auto"
+    """Name in `goodfit.nn.ACTIVATIONS`, or `prelu`; auto: the model's own, mostly relu. Dropout after `selu` is
+    alpha-dropout."""
+    norm: str = "auto"
+    """Name in `goodfit.nn.NORMS`: none, batch, layer or group; auto: the model's own, none for a perceptron."""
+    skip: bool = True
+    """False removes the skip connections of a residual network."""
     init: str | OwnInitialiser = "default"
     """Name in `goodfit.nn.INITIALISERS`, with arguments where it takes any: "uniform(-0.5, 0.5)"; or a function of
     your own, `initialiser(weight, bias, generator)`, that fills one layer in place."""
@@ -143,7 +154,7 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _depth_follows_width(self) -> Self:
-        if isinstance(self.width, tuple) and "depth" in self.model_fields_set and self.depth != len(self.width):
+        if isinstance(self.width, tuple) and self.depth is not None and self.depth != len(self.width):
             raise ValueError(f"depth {self.depth} contradicts width {self.width}: leave depth out")
         return self
 
@@ -153,8 +164,11 @@ class Config(BaseModel):
 
     @property
     def hidden(self) -> tuple[int, ...]:
-        """Width of every hidden layer."""
-        return self.width if isinstance(self.width, tuple) else (self.width,) * self.depth
+        """Width of every hidden layer of a perceptron."""
+        if isinstance(self.width, tuple):
+            return self.width
+        width = MLP_WIDTH if self.width is None else self.width
+        return (width,) * (MLP_DEPTH if self.depth is None else self.depth)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values, validated like a new one."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from goodfit.nn import ACTIVATIONS
 from goodfit.nn.convolution import Convolution
-from goodfit.nn.normalisation import BatchNorm
+from goodfit.nn.normalisation import write_out_norms
 from goodfit.nn.written_out import WrittenOut
 
 
@@ -23,7 +23,7 @@ def test_batch_norm_equals_pytorch(
     random = torch.Generator().manual_seed(0)
     layers = [kind(5, affine=affine, momentum=momentum).double() for _ in range(2)]
     ours = nn.Sequential(layers[1])
-    BatchNorm.replace_in(ours)
+    write_out_norms(ours)
     for layer in (layers[0], ours):
         layer.train()
     for _ in range(3):

@@ -7,7 +7,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import BASE, CLASSES, IMAGES, MEMBERS, PERCEPTRONS, REGRESSION, Residual, Tabular, assert_same, lenet, run
+from problems import (
+    BASE,
+    CLASSES,
+    IMAGES,
+    MEMBERS,
+    PERCEPTRONS,
+    REGRESSION,
+    Residual,
+    Tabular,
+    assert_same,
+    lenet,
+    make_problem,
+    run,
+)
 
 from goodfit.config import vary
 from goodfit.population import KERNELS, Problem
@@ -58,6 +71,30 @@ def test_own_modules_in_any_grouping(kernel: str, model: object, problem: Proble
     assert reference[2][0].reason == "diverged"
     for i, member in zip(order, run([configs[i] for i in order], problem, kernel), strict=True):
         assert_same(member, reference[i])
+
+
+NAMED = [
+    *itertools.product(("generic", "resident"), [{"model": "mlp", "norm": "batch"}, {"model": "cnn", "depth": 2}]),
+    ("generic", {"model": "mlp", "norm": "layer", "activation": "prelu"}),
+    ("generic", {"model": "mlp", "norm": "group", "activation": "selu"}),
+    ("generic", {"model": "lenet", "norm": "layer"}),
+    ("generic", {"model": "cnn", "depth": 1, "norm": "group", "activation": "prelu"}),
+    *(("generic", {"model": model}) for model in ("resnet-8", "preact-resnet-8", "densenet-bc")),
+]
+
+
+@pytest.mark.parametrize(("kernel", "settings_"), NAMED, ids=str)
+def test_named_models_in_any_grouping(kernel: str, settings_: dict[str, object]) -> None:
+    model = str(settings_["model"])
+    problem = CLASSES if model == "mlp" else make_problem(rows=70, columns=(1, 16, 16), classes=3, validation=20)
+    base = BASE.replace(width=4, epochs=2, activation="tanh", **({"depth": 1} if model == "densenet-bc" else {}))
+    configs = vary(base.replace(**settings_), seed=range(5))
+    configs[2] = configs[2].replace(lr=1e30)
+    configs[3] = configs[3].replace(dropout=0.3)
+    reference = run(configs, problem, kernel)
+    for order in ([0], [3], [4, 2, 0], [1, 3], [2, 3, 4, 0, 1]):
+        for i, member in zip(order, run([configs[i] for i in order], problem, kernel), strict=True):
+            assert_same(member, reference[i])
 
 
 @pytest.mark.parametrize("kernel", TOGETHER)

@@ -84,6 +84,14 @@ def test_perceptron_with_every_activation(kernel: str, activation: str) -> None:
     assert_equals_plain_loop(config, REGRESSION, kernel)
 
 
+@pytest.mark.parametrize("kernel", ["generic", "side-by-side"])
+def test_perceptron_with_a_learned_activation(kernel: str) -> None:
+    config = Config(width=(24, 24), activation="prelu", optimiser="sgd", lr=0.02, epochs=10, batch_size=37)
+    assert_equals_plain_loop(config, make_problem(validation=0), kernel)
+    for fast in ("resident", "dense"):
+        assert KERNELS[fast].refusal(config, REGRESSION)
+
+
 @pytest.mark.parametrize("loss", ["squared-error", "absolute-error", "huber"])
 def test_resident_losses(loss: str) -> None:
     from goodfit.losses import find_loss
@@ -126,7 +134,7 @@ class NoDropout(nn.Module):
     "changes",
     [
         {"dropout": 0.25}, {"dropconnect": 0.2}, {"mixup": 0.3}, {"label_noise": 0.3}, {"train_rows": 90},
-        {"schedule": "cosine", "warmup_steps": 4, "dropout": 0.1},
+        {"schedule": "cosine", "warmup_steps": 4, "dropout": 0.1}, {"activation": "selu", "dropout": 0.2},
     ],
     ids=str,
 )  # fmt: skip

@@ -64,6 +64,9 @@ def test_members_share_what_their_kernel_needs(
     ("changes", "kernel", "reason"),
     [
         ({"precision": "bfloat16"}, "dense", "not resident: it does not compute in bfloat16"),
+        ({"norm": "batch"}, "resident", "a network per core"),
+        ({"norm": "layer"}, "generic", "not resident: layer 'norms.0' (LayerNorm) has no compiled form"),
+        ({"activation": "prelu"}, "generic", "not resident: layer 'activations.0' (PReLU) has no compiled form"),
         ({"model": lambda: nn.Linear(4, 1)}, "generic", "vectorised by torch.func"),
     ],
 )

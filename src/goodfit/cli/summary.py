@@ -49,8 +49,9 @@ def print_populations(populations: Sequence[tuple[Population, Config]], why_stre
         console.print(f"samples are streamed, prepared when they are needed: {why_streamed}", markup=False)
     for population, first in populations:
         networks = count(len(population.positions), "network")
+        shape = f" {first.hidden}" if first.model == "mlp" else ""
         console.print(
-            f"{networks} like {first.model} {first.hidden}, {first.numeric}: kernel {population.kernel} "
+            f"{networks} like {first.model}{shape}, {first.numeric}: kernel {population.kernel} "
             f"({population.reason}), at most {size(population.bytes)}",
             markup=False,
         )

@@ -1,4 +1,5 @@
-"""Activations, each as a formula. Adding one is adding one entry to `ACTIVATIONS`.
+"""Activations, each as a formula. Adding one is adding one entry to `ACTIVATIONS` and its facts to `ACTIVATION_FACTS`
+(`goodfit.nn.activation_facts`).
 
 Every formula is composed of operations whose result for an element does not depend on where the element
 lies in its tensor: arithmetic, comparisons, exp, expm1, log1p, tanh, erf. PyTorch's fused `sigmoid`, `elu`,
@@ -64,6 +65,21 @@ def mish(x: Tensor) -> Tensor:
     return x * torch.tanh(softplus(x))
 
 
+def prelu(x: Tensor, slope: Tensor | float = 0.25) -> Tensor:
+    """x where positive, slope x elsewhere, the slope being learned (He et al. 2015)."""
+    return torch.where(x > 0, x, slope * x)
+
+
+def step(x: Tensor) -> Tensor:
+    """1 where x >= 0, else 0: the threshold of the perceptron."""
+    return (x >= 0).to(x.dtype)
+
+
+def softmax(x: Tensor) -> Tensor:
+    """exp(x) / sum of exp(x) over the last axis, without overflow."""
+    return torch.softmax(x, -1)
+
+
 ACTIVATIONS: dict[str, Activation] = {
     "identity": identity,
     "relu": torch.relu,
@@ -77,3 +93,4 @@ ACTIVATIONS: dict[str, Activation] = {
     "silu": silu,
     "mish": mish,
 }
+"""Hidden activations that are formulas without parameters; `prelu`, which has one, is in `activation_layers`."""

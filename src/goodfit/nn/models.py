@@ -1,6 +1,6 @@
 """From a `Config` to a network with its initial weights."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -8,29 +8,46 @@ from torch.nn.parameter import UninitializedParameter
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.nn.activation_facts import ACTIVATION_FACTS
+from goodfit.nn.activation_layers import LEARNED_ACTIVATIONS
 from goodfit.nn.activations import ACTIVATIONS
+from goodfit.nn.architecture import Architecture
+from goodfit.nn.cnn import CNN
+from goodfit.nn.densenet import DENSENETS
 from goodfit.nn.initialisers import Sample, Start, initialise, read_initialiser, scale_weights
+from goodfit.nn.lenet import LENET
 from goodfit.nn.mean_field import gain
-from goodfit.nn.mlp import MLP
+from goodfit.nn.mlp import PERCEPTRON
+from goodfit.nn.norm_layers import NORMS
+from goodfit.nn.resnet import RESNETS
 from goodfit.randomness import key, torch_generator
 
+MODELS: dict[str, Architecture] = {"mlp": PERCEPTRON, "cnn": CNN, "lenet": LENET, **RESNETS, **DENSENETS}
 
-def _mlp(config: Config, input_shape: Sequence[int], outputs: int) -> nn.Module:
-    return MLP(input_shape, config.hidden, outputs, ACTIVATIONS[config.activation], config.dropout, config.dropconnect)
+STRUCTURE = ("model", "width", "depth", "activation", "norm", "skip")
+"""Settings that decide which layers a network has and of which shapes."""
 
 
-MODELS: dict[str, Callable[[Config, Sequence[int], int], nn.Module]] = {"mlp": _mlp}
+def settled(config: Config) -> Config:
+    """Return a config with its model's own values in place of `auto` and None; an own module's config as it is."""
+    return MODELS[config.model].settled(config) if isinstance(config.model, str) else config
 
 
 def check_names(config: Config) -> None:
-    """Raise `GoodfitError` where model, activation or initialiser is not in its registry."""
+    """Raise `GoodfitError` where model, activation, normalisation or initialiser is not in its registry."""
     _check_structure(config)
     if isinstance(config.init, str):
         read_initialiser(config.init)
 
 
 def _check_structure(config: Config) -> None:
-    registries: dict[str, Collection[str]] = {"activation": ACTIVATIONS}
+    facts = ACTIVATION_FACTS.get(config.activation)
+    if facts and facts.untrainable:
+        raise GoodfitError(f"activation '{config.activation}' cannot be trained: {facts.untrainable}")
+    registries: dict[str, Collection[str]] = {
+        "activation": ["auto", *ACTIVATIONS, *LEARNED_ACTIVATIONS],
+        "norm": ["auto", *NORMS],
+    }
     if isinstance(config.model, str):
         registries["model"] = MODELS
     for setting, registry in registries.items():
@@ -50,14 +67,16 @@ def make_module(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
         outputs: number of outputs: 1 for regression, C for classes.
 
     Raises:
-        GoodfitError: an unknown name, or a factory that does not return a module, or one with nothing to train.
+        GoodfitError: an unknown name, a setting without meaning for the model, samples it cannot take, or a factory
+            that does not return a module, or one with nothing to train.
     """
     _check_structure(config)
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
         torch.default_generator.manual_seed(key(config.seed, "module") >> 1)
         if isinstance(config.model, str):
-            return MODELS[config.model](config, input_shape, outputs)
+            architecture = MODELS[config.model]
+            return architecture.build(architecture.settled(config), input_shape, outputs)
         module = config.model()
         if not isinstance(module, nn.Module):
             raise GoodfitError(f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module")
@@ -76,7 +95,9 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int, sample
     """
     module = make_module(config, input_shape, outputs)
     # a module of the user's own does not say what its activation is: ReLU is taken
-    activation = config.activation if isinstance(config.model, str) else "relu"
+    activation = settled(config).activation if isinstance(config.model, str) else "relu"
+    # PReLU starts as a leaky ReLU and is no formula alone: ReLU's gain is within 3 % of its own
+    activation = activation if activation in ACTIVATIONS else "relu"
     start = Start(module, lambda name: torch_generator(config.seed, "initial weights", name), gain(activation), sample)
     if isinstance(config.model, str) or config.init != "default":
         initialise(start, config.init, config.init_scale)

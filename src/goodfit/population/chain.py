@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import functional as F
 
+from goodfit.nn.activation_layers import Elementwise
 from goodfit.nn.dropout import KeyedDropout, keyed_dropouts
 from goodfit.nn.mlp import MLP
 
@@ -26,6 +27,7 @@ class Link:
         before, after: shape of one sample's value before and after it.
         activation: name in `goodfit.nn.ACTIVATIONS`.
         rate: of a dropout layer, or of DropConnect on a linear layer. number: of that dropout in its module.
+        alpha: whether it is alpha-dropout.
         kernel, stride, padding: of convolution and pooling. momentum, eps: of batch norm.
     """
 
@@ -36,6 +38,7 @@ class Link:
     activation: str = ""
     rate: float = 0.0
     number: int = 0
+    alpha: bool = False
     kernel: tuple[int, int] = (1, 1)
     stride: int = 1
     padding: int = 0
@@ -47,18 +50,17 @@ class NotAChain(Exception):
     """Why a module cannot be read as a chain."""
 
 
-def read_chain(module: nn.Module, input_shape: Sequence[int], activation: str = "") -> list[Link]:
+def read_chain(module: nn.Module, input_shape: Sequence[int]) -> list[Link]:
     """Return the layers of a module in order.
 
     Args:
         module: with its dropout layers keyed (`goodfit.nn.dropout.key_dropouts`).
-        activation: name of the activation, for an `MLP`, which knows it as a function only.
 
     Raises:
         NotAChain: with the reason in words.
     """
     if isinstance(module, MLP):
-        return _perceptron(module, activation)
+        return _perceptron(module)
     _check_parameters(module)
     with torch.no_grad():
         training, evaluation = (_trace(deepcopy(module).train(mode), input_shape) for mode in (True, False))
@@ -69,23 +71,18 @@ def read_chain(module: nn.Module, input_shape: Sequence[int], activation: str = 
     return training
 
 
-def _perceptron(module: MLP, activation: str) -> list[Link]:
+def _perceptron(module: MLP) -> list[Link]:
     links: list[Link] = []
-    for number, layer in enumerate(module.layers):
-        assert isinstance(layer, nn.Linear)
+    numbers = {name: number for name, _, number in keyed_dropouts(module)}
+    for number, (layer, connect) in enumerate(zip(module.layers, module.connects, strict=True)):
+        assert isinstance(layer, nn.Linear) and isinstance(connect, KeyedDropout)
         before, after = (layer.in_features,), (layer.out_features,)
-        links.append(
-            Link("linear", f"layers.{number}", before, after, rate=_rate(module.connects[number]), number=number)
-        )
-        if number < len(module.dropouts):
-            links.append(Link("activation", "", after, after, activation))
-            links.append(Link("dropout", "", after, after, rate=_rate(module.dropouts[number]), number=number))
+        links.append(Link("linear", f"layers.{number}", before, after, rate=float(connect.rate), number=number))
+        if number < len(module.activations):
+            for kind in ("norms", "activations", "dropouts"):
+                name = f"{kind}.{number}"
+                links += _of_module(module.get_submodule(name), name, after, after, numbers)
     return links
-
-
-def _rate(layer: nn.Module) -> float:
-    assert isinstance(layer, KeyedDropout)
-    return float(layer.rate)
 
 
 def _check_parameters(module: nn.Module) -> None:
@@ -102,7 +99,7 @@ def _check_parameters(module: nn.Module) -> None:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, KeyedDropout) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, KeyedDropout | Elementwise) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _trace(module: nn.Module, input_shape: Sequence[int]) -> list[Link]:
@@ -171,7 +168,9 @@ def _of_module(
 ) -> list[Link]:
     kind = type(layer)
     if isinstance(layer, KeyedDropout) and layer.purpose == "dropout" and not layer.channels:
-        return [Link("dropout", "", before, after, rate=float(layer.rate), number=numbers[name])]
+        return [Link("dropout", "", before, after, rate=float(layer.rate), number=numbers[name], alpha=layer.alpha)]
+    if isinstance(layer, Elementwise):
+        return [Link("activation", "", before, after, layer.name)]
     if isinstance(layer, nn.Linear) and kind is nn.Linear and len(before) == 1:
         return [Link("linear", name, before, after)]
     if isinstance(layer, nn.Conv2d) and kind is nn.Conv2d:

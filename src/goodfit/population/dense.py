@@ -19,7 +19,9 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.nn.activations import ACTIVATIONS
+from goodfit.nn.dropout import alpha_drop
 from goodfit.nn.mlp import MLP
+from goodfit.nn.models import settled
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
@@ -33,7 +35,12 @@ SHARED = ("model", "width", "depth", "activation", "optimiser", "precision", "ba
 
 def refusal(config: Config, problem: Problem) -> str | None:
     """Say why the kernel cannot train a config, or return None."""
-    return None if config.model == "mlp" else "it knows model 'mlp' only"
+    if config.model != "mlp":
+        return "it knows model 'mlp' only"
+    own = settled(config)
+    if own.norm != "none":
+        return f"it does not know {own.norm} normalisation"
+    return None if own.activation in ACTIVATIONS else f"it does not know activation '{own.activation}'"
 
 
 def bucket(width: int) -> int:
@@ -50,7 +57,8 @@ class DenseKernel:
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
         self._configs = list(configs)
         self._problem = problem
-        self._activation = ACTIVATIONS[configs[0].activation]
+        name = settled(configs[0]).activation
+        self._activation, self._self_normalising = ACTIVATIONS[name], name == "selu"
         self._optimiser = find_optimiser(configs[0].optimiser)
         self._sizes = [_sizes(config, problem) for config in configs]
         padded = [_sizes(configs[0], problem)[0], *map(bucket, configs[0].hidden), problem.outputs]
@@ -130,11 +138,12 @@ class DenseKernel:
             if layer == last:
                 break
             h = self._activation(h)
-            mask = self._masks[layer]
-            if mask is not None:
-                h = h * mask
             if step is not None:
                 h = self._dropped(h, layer, step)
+            mask = self._masks[layer]
+            if mask is not None:
+                # last, for alpha-dropout gives units that are not there a value
+                h = h * mask
         return h
 
     def _affine(self, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -151,7 +160,7 @@ class DenseKernel:
         return self._scaled(weight, "dropconnect", layer, step, [self._sizes[k][layer] for k in self._padding])
 
     def _scaled(self, values: Tensor, purpose: str, layer: int, step: int, row_lengths: Sequence[int]) -> Tensor:
-        """Multiply each element by 0 or 1/(1 - rate) of its member."""
+        """Multiply each element by 0 or 1/(1 - rate) of its member; alpha-dropout for units after SELU."""
         configs = [self._configs[k] for k in self._padding]
         rates = [getattr(config, purpose) for config in configs]
         if not any(rates):
@@ -162,6 +171,8 @@ class DenseKernel:
         rows, columns = (torch.arange(n, dtype=torch.int32, device=device) for n in values.shape[1:])
         length = torch.tensor(row_lengths, dtype=torch.int32, device=device).reshape(-1, 1, 1)
         keep = keep_mask(torch.from_numpy(np.concatenate(keys)).to(device), rate, rows[:, None] * length + columns)
+        if self._self_normalising and purpose == "dropout":
+            return alpha_drop(values, keep, rate.reshape(-1, 1, 1))
         return values * (keep * (1 / (1 - rate)).float().reshape(-1, 1, 1))
 
 

@@ -17,7 +17,8 @@ from goodfit.config import Config
 from goodfit.errors import GoodfitError
 from goodfit.nn.convolution import Convolution
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
-from goodfit.nn.normalisation import BatchNorm
+from goodfit.nn.models import STRUCTURE
+from goodfit.nn.normalisation import write_out_norms
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.population.kernel import Batches, Snapshot
@@ -28,9 +29,7 @@ from goodfit.population.start import first_network
 
 Tensors = dict[str, Tensor]
 
-SHARED = (
-    "model", "width", "depth", "activation", "optimiser", "precision", "batch_size", "train_rows",
-)  # fmt: skip
+SHARED = (*STRUCTURE, "optimiser", "precision", "batch_size", "train_rows")
 """Settings in which the members of one population must agree."""
 
 
@@ -129,7 +128,7 @@ class GenericKernel:
 
 def _vectorisable(module: nn.Module) -> nn.Module:
     """Replace layers whose vectorised form would draw from, or round by, what lies beside."""
-    return Convolution.replace_in(BatchNorm.replace_in(key_dropouts(module)))
+    return Convolution.replace_in(write_out_norms(key_dropouts(module)))
 
 
 def refusal(config: Config, problem: Problem) -> str | None:

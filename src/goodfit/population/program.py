@@ -117,7 +117,7 @@ _KINDS = {
 def _row(link: Link, places: Mapping[str, int], states: Mapping[str, int]) -> list[int]:
     row = [0] * column.FIELDS
     row[column.KIND] = _KINDS[link.kind]
-    row[column.CODE] = ACTIVATION_CODES[link.activation] if link.activation else 0
+    row[column.CODE] = ACTIVATION_CODES[link.activation] if link.activation else int(link.alpha)
     row[column.N_IN], row[column.N_OUT] = math.prod(link.before), math.prod(link.after)
     row[column.WEIGHT] = places.get(f"{link.name}.weight", -1)
     row[column.BIAS] = places.get(f"{link.name}.bias", -1)

@@ -2,8 +2,8 @@
 Python.
 
 The loops are in `goodfit.population.compiled`. A member's weights, gradient and optimiser memory stay in the cache
-of its core while it trains, nothing waits for other members, and no two perceptrons need to be alike: width, depth,
-activation and optimiser are free.
+of its core while it trains, nothing waits for other members, and no two networks of a name need to be alike: width,
+depth, activation, normalisation and optimiser are free.
 """
 
 import math
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from goodfit.config import Config
 from goodfit.nn.dropout import key_dropouts
+from goodfit.nn.models import STRUCTURE
 from goodfit.optim.optimisers import find_optimiser, hyper_table
 from goodfit.population.chain import Link, NotAChain, read_chain
 from goodfit.population.compiled.losses import LOSS_CODES
@@ -43,14 +44,13 @@ class ResidentKernel:
 
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
         self._loss = LOSS_CODES[problem.row_loss.__name__]
-        links: list[Link] | None = None
+        chains: dict[object, list[Link]] = {}
         self._members = []
         for config in configs:
-            module = key_dropouts(first_network(config, problem))
-            if links is None or config.model == "mlp":
-                # a module of one's own is read once, for it is the same factory for all; a perceptron's shape is free
-                links = read_chain(module, problem.input_shape, config.activation)
-            self._members.append(_Member(config, module, links))
+            module, make = key_dropouts(first_network(config, problem)), _make(config)
+            if make not in chains:
+                chains[make] = read_chain(module, problem.input_shape)
+            self._members.append(_Member(config, module, chains[make]))
 
     def advance(self, batches: Batches) -> np.ndarray:
         x = batches.part.x.flatten(1).contiguous().numpy()
@@ -85,7 +85,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
             return f"{what} '{name}' has no compiled form"
     module = key_dropouts(first_network(config, problem))
     try:
-        links = read_chain(module, problem.input_shape, config.activation)
+        links = read_chain(module, problem.input_shape)
     except NotAChain as reason:
         return str(reason)
     for link in links:
@@ -94,6 +94,12 @@ def refusal(config: Config, problem: Problem) -> str | None:
     if math.prod(links[-1].after) != problem.outputs:
         return "its output has another shape than the task's"
     return None
+
+
+def _make(config: Config) -> object:
+    """Return the settings that a chain depends on; a module of one's own is the same factory for all."""
+    named = isinstance(config.model, str)
+    return tuple(getattr(config, name) for name in (*STRUCTURE, "dropout", "dropconnect")) if named else None
 
 
 class _Member:

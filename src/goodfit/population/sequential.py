@@ -10,6 +10,7 @@ from torch import Tensor
 from goodfit.config import Config
 from goodfit.errors import GoodfitError
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
+from goodfit.nn.normalisation import write_out_norms
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
@@ -81,7 +82,11 @@ class Network:
 
     def __init__(self, config: Config, problem: Problem) -> None:
         self._config, self._problem = config, problem
-        self._module = key_dropouts(first_network(config, problem)).to(problem.device)
+        module = key_dropouts(first_network(config, problem))
+        if config.batch_size == 1:
+            # PyTorch's batch norm refuses a batch of one row
+            write_out_norms(module)
+        self._module = module.to(problem.device)
         self._parameters = [p for p in self._module.parameters() if p.requires_grad]
         self._dropouts = [(layer, number) for _, layer, number in keyed_dropouts(self._module) if layer.active]
         self._optimiser = find_optimiser(config.optimiser).torch(self._parameters, config)

@@ -63,7 +63,6 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
     batch = int(np.clip(2 ** round(np.log2(max(rows / 50, 1))), 16, 256))
     epochs = int(np.clip(round(preset.steps / np.ceil(rows / batch)), 6, 150))
     chosen: dict[str, Any] = {
-        "width": preset.width,
         "numeric": preset.treatments[0],
         # more bins resolve more, but each needs rows to learn from
         "bins": int(np.clip(rows // 150, 16, 96)),
@@ -75,6 +74,8 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
         "patience": max(8, epochs // 4),
         "seed": seed,
     }
+    if settings.get("model", "mlp") == "mlp":
+        chosen["width"] = preset.width  # other models have widths of their own
     if "width" in settings and isinstance(settings["width"], tuple | list):
         settings = {name: value for name, value in settings.items() if name != "depth"}
     return Config(**(chosen | settings))

@@ -1,6 +1,6 @@
 """Matplotlib figures as inline SVG whose colours follow the page: light, dark or print.
 
-Figures are drawn in sentinel colours that become CSS variables; text stays text and takes the page's font.
+Figures are drawn in the light page's colours, which become CSS variables; text stays text and takes the page's font.
 """
 
 import io
@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-INK, FAINT, PAPER = "#010203", "#040506", "#070809"
-BLUE, ORANGE, GREEN, RED = "#0a0b0c", "#0d0e0f", "#101112", "#131415"
+INK, FAINT, PAPER = "#1d2430", "#b9c0cc", "#ffffff"
+BLUE, ORANGE, GREEN, RED = "#0067a5", "#c45a00", "#00795a", "#b3262e"
 VARIABLES = {
     INK: "ink", FAINT: "faint", PAPER: "paper", BLUE: "blue", ORANGE: "orange", GREEN: "green", RED: "red",
 }  # fmt: skip
@@ -60,24 +60,26 @@ class Chart:
 
 
 class Canvas:
-    """A figure being drawn; `svg` is there after the `with` block of `drawing`."""
+    """A figure being drawn; `svg` is there after the `with` block of `drawing`. `axes` is the first of its panels."""
 
-    def __init__(self, figure: Figure, axes: Axes) -> None:
-        self.figure, self.axes, self.svg = figure, axes, ""
+    def __init__(self, figure: Figure, panels: list[Axes]) -> None:
+        self.figure, self.axes, self.panels, self.svg = figure, panels[0], panels, ""
 
 
 @contextmanager
-def drawing(name: str, label: str, width: float = 6.4, height: float = 3.4) -> Iterator[Canvas]:
+def drawing(
+    name: str, label: str, width: float = 6.4, height: float = 3.4, panels: tuple[int, int] = (1, 1)
+) -> Iterator[Canvas]:
     """Give a canvas in the page's style; `name` keeps the ids of several figures of a page apart.
 
     Args:
         label: the text alternative, read aloud instead of the picture.
-        width, height: inches.
+        width, height: inches. panels: rows and columns of axes.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
+        figure = Figure(figsize=(width, height), layout=None if panels == (1, 1) else "constrained")
         FigureCanvasSVG(figure)
-        canvas = Canvas(figure, figure.subplots())
+        canvas = Canvas(figure, list(figure.subplots(*panels, squeeze=False).flat))
         yield canvas
         out = io.StringIO()
         figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})

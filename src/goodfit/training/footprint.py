@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from goodfit import memory
 from goodfit.config import Config
-from goodfit.nn.models import make_module
+from goodfit.nn.models import STRUCTURE, make_module, settled
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.population import Problem
 from goodfit.population.augmented import MOST_VALUES
@@ -56,7 +56,8 @@ def shared_bytes(configs: Sequence[Config], problem: Problem, kernel: str) -> in
         memory.rows_at_once(problem.input_shape), PREDICTED_AT_ONCE if kernel == "resident" else memory.MOST_ROWS
     )
     turns = []
-    for config in {(c.model, c.hidden, c.batch_size): c for c in configs}.values():
+    makes = {(*(getattr(c, name) for name in STRUCTURE), c.batch_size): c for c in configs}
+    for config in makes.values():
         activations = _weights_and_activations(config, problem, kernel)[1]
         turns.append(FLOAT * max(4 * config.batch_size, 3 * rows) * activations)
     return streamed + at_once * max(turns)
@@ -69,20 +70,27 @@ def _is_streamed(problem: Problem) -> bool:
 def _weights_and_activations(config: Config, problem: Problem, kernel: str) -> tuple[int, int]:
     """Return the number of a network's weights, and of the values that it computes for one sample."""
     if config.model != "mlp":
-        return _observed(config, problem)
-    hidden = map(bucket, config.hidden) if kernel == "dense" else config.hidden
+        return _observed(config, problem, kernel)
+    hidden = list(map(bucket, config.hidden) if kernel == "dense" else config.hidden)
     sizes = [math.prod(problem.input_shape), *hidden, problem.outputs]
-    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes)), sum(sizes)
+    weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
+    normalised = sum(hidden) if settled(config).norm != "none" else 0
+    return weights + 2 * normalised, sum(sizes) + normalised
 
 
-def _observed(config: Config, problem: Problem) -> tuple[int, int]:
+def _observed(config: Config, problem: Problem, kernel: str) -> tuple[int, int]:
     """Pass two samples through a module and count."""
     module = make_module(config, problem.input_shape, problem.outputs).eval()
     values = [math.prod(problem.input_shape)]
 
     def count(layer: nn.Module, inputs: object, output: object) -> None:
-        if isinstance(output, Tensor):
-            values.append(output.numel() // 2)
+        if not isinstance(output, Tensor):
+            return
+        values.append(output.numel() // 2)
+        if kernel == "generic" and isinstance(layer, nn.Conv2d):
+            # there a convolution is a matrix product of unfolded windows (`goodfit.nn.convolution`)
+            windows = output.numel() // 2 // layer.out_channels
+            values.append(windows * layer.groups * layer.weight[0].numel())
 
     for layer in module.modules():
         if not list(layer.children()):

@@ -79,8 +79,8 @@ def _shape(config: Config, kernel: str) -> tuple[Any, ...]:
     """Return the values in which the members of one population on a kernel agree."""
     shape = {name: getattr(config, name) for name in KERNELS[kernel].shared}
     if "width" in shape:
-        shape["width"] = tuple(map(bucket, config.hidden)) if kernel == "dense" else config.hidden
-        shape.pop("depth")
+        depth, hidden = shape.pop("depth"), tuple(map(bucket, config.hidden)) if kernel == "dense" else config.hidden
+        shape["width"] = hidden if config.model == "mlp" else (config.width, depth)
     # a factory of one's own is compared by identity: two lambdas may build different modules
     shape["model"] = config.model if isinstance(config.model, str) else id(config.model)
     return tuple(sorted(shape.items()))
@@ -95,8 +95,9 @@ def _fitting(config: Config, problem: Problem, kernel: str) -> list[str]:
         return [kernel]
     if config.model == "mlp":
         # vectorising by torch.func is for modules that no kernel knows
-        first = next(name for name in ("resident", "dense") if not _refusal(name, config, problem))
-        return [first, "sequential"]
+        known = [name for name in ("resident", "dense") if not _refusal(name, config, problem)]
+        if known:
+            return [known[0], "sequential"]
     return [name for name in PREFERRED if not _refusal(name, config, problem)]
 
 
@@ -150,9 +151,10 @@ def _fastest(
 
 def _why_not_faster(config: Config, problem: Problem, kernel: str) -> str:
     """Say why a kernel that would be preferred was not taken."""
-    if config.model == "mlp" and kernel == "dense":
-        return f" (not resident: {_refusal('resident', config, problem)})"
-    reason = _refusal("generic", config, problem) if config.model != "mlp" and kernel != "generic" else None
+    if isinstance(config.model, str):
+        reason = _refusal("resident", config, problem) if kernel != "resident" else None
+        return f" (not resident: {reason})" if reason else ""
+    reason = _refusal("generic", config, problem) if kernel != "generic" else None
     return f" (not together: {reason})" if reason else ""
 
 

@@ -14,6 +14,7 @@ F = np.float32
 _ZERO, _HALF, _ONE, _TWO = F(0), F(0.5), F(1), F(2)
 _LEAK = F(0.01)
 _ALPHA, _LAMBDA = F(1.6732632423543772), F(1.0507009873554805)
+_SELU_FLOOR = -1.6732632423543772 * 1.0507009873554805
 _SQRT_HALF, _NORMAL = F(0.70710678118654752), F(0.39894228040143268)
 
 ACTIVATION_CODES = {
@@ -147,11 +148,14 @@ def _threshold(rate):
 
 
 @loop
-def drop_units(key, rate, value_at, slope_at, units, rows, first_row):
-    """Dropout on values and slopes [units, rows] at two addresses.
+def drop_units(alpha, key, rate, value_at, slope_at, units, rows, first_row):
+    """Dropout, or alpha-dropout, on values and slopes [units, rows] at two addresses.
 
     Element (row i, unit u) is number (first_row + i) * units + u of the layer's draw.
     """
+    if alpha:
+        _alpha_drop_units(key, rate, value_at, slope_at, units, rows, first_row)
+        return
     h, slope = floats(value_at, (units, rows)), floats(slope_at, (units, rows))
     low, high = np.uint32(key & np.uint64(0xFFFFFFFF)), np.uint32(key >> np.uint64(32))
     threshold, scale = _threshold(rate), F(_ONE / F(1 - rate))
@@ -161,6 +165,22 @@ def drop_units(key, rate, value_at, slope_at, units, rows, first_row):
             kept = scale if random_bits(low, high, element) >= threshold else _ZERO
             h[u, i] *= kept
             slope[u, i] *= kept
+
+
+@loop
+def _alpha_drop_units(key, rate, value_at, slope_at, units, rows, first_row):
+    """The formula of `goodfit.nn.dropout.alpha_drop`."""
+    h, slope = floats(value_at, (units, rows)), floats(slope_at, (units, rows))
+    low, high = np.uint32(key & np.uint64(0xFFFFFFFF)), np.uint32(key >> np.uint64(32))
+    threshold = _threshold(rate)
+    a = 1 / np.sqrt((1 - rate) * (1 + rate * _SELU_FLOOR * _SELU_FLOOR))
+    scale, shift, dropped = F(a), F(-a * rate * _SELU_FLOOR), F(a * _SELU_FLOOR - a * rate * _SELU_FLOOR)
+    for u in range(units):
+        for i in range(rows):
+            element = np.uint32(np.uint32(first_row + i) * np.uint32(units) + np.uint32(u))
+            kept = random_bits(low, high, element) >= threshold
+            h[u, i] = h[u, i] * scale + shift if kept else dropped
+            slope[u, i] *= scale if kept else _ZERO
 
 
 @loop

@@ -9,7 +9,9 @@ LINEAR, ACTIVATION, DROPOUT, CONVOLUTION, BATCH_NORM, MAX_POOL, AVERAGE_POOL = r
 
 (
     KIND,
-    CODE,  # activation: its code; linear and convolution: 1 if the activation that follows adds the bias
+    # activation: its code; linear and convolution: 1 if the activation that follows adds the bias;
+    # dropout: 1 for alpha-dropout
+    CODE,
     IN, OUT,  # first row of input and output in the arena
     N_IN, N_OUT,  # units of a sample's input and output
     WEIGHT, BIAS,  # where the parameters begin; -1 is none

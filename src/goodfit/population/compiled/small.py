@@ -224,7 +224,8 @@ def train_small(
                 elif kind == ACTIVATION:
                     activate(integer_at(op, CODE), values_at + row, slopes_at + row, units * BLOCK, _ZERO)
                 elif numbers[k, RATE] > 0:
-                    drop_units(keys[s, k], numbers[k, RATE], values_at + row, slopes_at + row, units, BLOCK, start)
+                    alpha, rate = integer_at(op, CODE), numbers[k, RATE]
+                    drop_units(alpha, keys[s, k], rate, values_at + row, slopes_at + row, units, BLOCK, start)
             mean += _loss(
                 loss, target_at, label_at, block_at, opposite_at, count - start, part, share, outputs,
                 values_at + out, deltas_at + out, seen_at, memory_at,

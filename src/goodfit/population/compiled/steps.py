@@ -228,7 +228,8 @@ def _forward(ops, numbers, keys, training, p, dropped, state, batch, values, slo
             _activation_forward(op, p, values, slopes, b)
         elif op[KIND] == DROPOUT:
             if training and rate > 0:
-                drop_units(keys[k], rate, _at(values, op[OUT] * b), _at(slopes, op[OUT] * b), op[N_OUT], b, 0)
+                value_at, slope_at = _at(values, op[OUT] * b), _at(slopes, op[OUT] * b)
+                drop_units(op[CODE], keys[k], rate, value_at, slope_at, op[N_OUT], b, 0)
         elif images is not None:
             _image_forward(op, numbers[k], training, p, state, values, images[0], images[1], images[2], b)
 

@@ -1,0 +1,86 @@
+"""`goodfit activations` and `goodfit model` as a user gives them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from goodfit.cli import main
+from goodfit.nn import ACTIVATION_FACTS, MODELS
+
+
+def test_activations_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    assert main(["activations"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ACTIVATION_FACTS) and "-1.758 to ∞" in out and "dead units" in out
+    assert main(["activations", "relu", "step", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found["activations"]] == ["relu", "step"]
+    assert found["activations"][0]["low"] == 0 and found["activations"][0]["high"] is None
+
+
+def test_statistics_through_depth(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["activations", "selu", "relu", "softmax", "--depth", "30", "--width", "64", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["through_depth"]
+    assert [row["layer"] for row in found if row["name"] == "selu"][-1] == 30
+    assert {row["name"] for row in found} == {"selu", "relu"}
+    assert all(0.6 < row["variance"] < 1.5 for row in found if row["name"] == "selu")
+    assert main(["activations", "tanh", "--depth", "2"]) == 0
+    assert "untrained, standard normal inputs" in capsys.readouterr().out
+
+
+def test_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<svg"), (".html", b"<!doctype html>")):
+        plot, zigzag = tmp_path / f"a{suffix}", tmp_path / f"z{suffix}"
+        assert main(["activations", "relu", "tanh", "--plot", str(plot), "--zigzag", str(zigzag)]) == 0
+        assert plot.read_bytes().startswith(start) and zigzag.read_bytes().startswith(start)
+        assert f"drawn: {plot}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_shows_its_stages(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", name, "--input", "1x32x32", "--set", "width=4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["parameters"] == sum(stage["parameters"] for stage in found["stages"])
+    assert found["stages"][-1]["shape"] == [10]
+
+
+def test_models_as_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["model"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in MODELS) and "growth rate" in out
+    assert main(["model", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == list(MODELS)
+    assert main(["model", "lenet"]) == 0
+    out = capsys.readouterr().out
+    assert "44,878" in out and "281,640" in out and "16 x 4 x 4" in out
+    assert main(["model", "mlp", "--input", "13", "--outputs", "1", "--set", "width=8,4", "--set", "norm=layer"]) == 0
+    out = capsys.readouterr().out
+    assert "layer norm" in out and f"{13 * 8 + 8 + 16 + 8 * 4 + 4 + 8 + 5}" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model", "lenett"], "did you mean 'lenet'?"),
+        (["model", "lenet", "--input", "28x28"], "--input 28x28 is not the shape of a sample"),
+        (["model", "lenet", "--input", "1xax28"], "is not the shape of a sample"),
+        (["model", "lenet", "--input", "13"], "model 'lenet' is for images"),
+        (["model", "cnn", "--set", "depth=9"], "at least 512 x 512 pixels"),
+        (["model", "lenet", "--set", "activation=step"], "activation 'step' cannot be trained"),
+        (["model", "lenet", "--set", "widht=3"], "did you mean 'width'?"),
+        (["activations", "rellu"], "did you mean 'relu'?"),
+        (["activations", "--plot", "x.pdf"], "choose a name ending in .png, .svg, .html"),
+        (["activations", "--plot", "no/x.png"], "cannot write no/x.png"),
+        (["activations", "relu", "--depth", "3", "--init", "hee"], "setting 'init' is 'hee'"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and message in err and not list(tmp_path.iterdir())
