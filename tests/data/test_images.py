@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from goodfit.data.images import PixelPreparation, read_image_folder, read_arrays
+from goodfit.data.images import PixelPreparation, read_arrays, read_image_folder
 from goodfit.errors import GoodfitError, MissingExtraError
 
 

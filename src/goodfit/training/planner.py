@@ -133,6 +133,7 @@ def _fastest(
 ) -> tuple[str, str]:
     """Return the kernel for configs of one make, and the reason in words."""
     candidates = [name for name in fitting if len(configs) > 1 or name not in ("generic", "side-by-side")]
+    candidates = candidates or list(fitting)  # a kernel that was asked for by name also trains one network
     first = candidates[0]
     if len(candidates) == 1 or measure is None:
         return first, KERNELS[first].words
