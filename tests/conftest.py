@@ -1,7 +1,8 @@
 """Shared by all tests: where real data lie, and small tasks."""
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,42 @@ def houses_csv(houses: pd.DataFrame, tmp_path: Path) -> Path:
     path = tmp_path / "houses.csv"
     houses.to_csv(path, index=False)
     return path
+
+
+class WatchedMemory:
+    """By how many bytes a process grows at most within the block, looked at every few milliseconds.
+
+    Args:
+        account: a line of /proc/self/status: VmRSS, or RssAnon (without the pages of files).
+    """
+
+    bytes = 0
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+
+    def __enter__(self) -> "WatchedMemory":
+        self._before = self._now()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.003):
+            self.bytes = max(self.bytes, self._now() - self._before)
+
+    def _now(self) -> int:
+        told = Path("/proc/self/status").read_text()
+        return int(told.split(f"{self._account}:")[1].split()[0]) * 1024
+
+
+@pytest.fixture
+def watch_memory() -> Callable[[str], WatchedMemory]:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs Linux's account of a process' memory")
+    return WatchedMemory

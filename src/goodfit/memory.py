@@ -11,7 +11,7 @@ from goodfit.wording import size
 
 SHARE_FOR_DATA = 0.5
 """Of the free memory, that prepared data may take; what needs more is streamed."""
-PIECE_BYTES = 64 << 20
+PIECE_BYTES = 32 << 20
 """About the size of a piece of samples in float32, where not all are held at once."""
 MOST_ROWS = 1024
 """Rows of a piece at most: what networks compute for more falls out of the processor's cache."""
