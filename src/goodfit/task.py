@@ -12,6 +12,7 @@ from goodfit.config import Config
 from goodfit.data.cells import as_seconds
 from goodfit.data.checks import DataWarning, check_balance, check_duplicates, check_leaks, check_size
 from goodfit.data.columns import Column, infer_columns
+from goodfit.data.decorrelation import Decorrelated
 from goodfit.data.images import PixelPreparation
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.splits import FEWEST_ROWS, Splits, split_rows
@@ -20,7 +21,7 @@ from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.metrics import Metric, TaskKind, find_metric
 
 PartName = Literal["train", "validation", "test"]
-Preparation = TablePreparation | PixelPreparation
+Preparation = TablePreparation | PixelPreparation | Decorrelated
 
 
 @dataclass(frozen=True)
@@ -233,8 +234,12 @@ class Task:
 
     def _fit_preparation(self, config: Config) -> Preparation:
         train = self.raw("train")
+        if config.decorrelate != "none":
+            before = self.preparation(config.replace(decorrelate="none"))
+            assert not isinstance(before, Decorrelated)
+            return Decorrelated.fit(before, train, config.decorrelate)
         if isinstance(train, np.ndarray):
-            return PixelPreparation.fit(train)
+            return PixelPreparation.fit(train, config.pixels)
         return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
 
     def _cached(self, key: tuple[Any, ...], compute: Any) -> Any:
@@ -245,7 +250,15 @@ class Task:
 
 def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
     """Return the part of a config that decides how the data are prepared."""
-    return (config.numeric, config.bins if config.numeric == "piecewise" else 0) if is_table else ("pixels",)
+    scaled: tuple[Any, ...] = (config.numeric, config.bins if config.numeric == "piecewise" else 0)
+    if not is_table:
+        scaled = ("pixels",) if config.pixels == "standard" else ("pixels", config.pixels)
+    return scaled if config.decorrelate == "none" else (*scaled, config.decorrelate)
+
+
+def innermost(preparation: Preparation) -> TablePreparation | PixelPreparation:
+    """Return what reads the raw inputs."""
+    return preparation.before if isinstance(preparation, Decorrelated) else preparation
 
 
 def _listed(names: Any, most: int = 12) -> str:

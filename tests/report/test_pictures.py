@@ -70,3 +70,26 @@ def test_command_lists_and_draws(
     ):  # fmt: skip
         assert main(["initialisers", *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_prepare_shows_before_and_after(
+    tmp_path: Path, houses_csv: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    arguments = ["prepare", str(houses_csv), "--target", "price"]
+    assert main([*arguments, "--plot", str(tmp_path / "p.svg")]) == 0
+    out, err = capsys.readouterr()
+    assert "after pca-whiten" in out and "best constant rate" in err
+    picture = (tmp_path / "p.svg").read_text()
+    assert all(words in picture for words in ("as it is", "after scale", "component 1", "covariance, largest 1"))
+    assert main([*arguments, "--steps", "min-max,pca(2)", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["features"] for row in rows] == ["as it is", "after min-max", "after pca(2)"]
+    assert rows[0]["condition"] > rows[1]["condition"] > rows[2]["condition"]
+    assert rows[2]["steps"] <= rows[2]["steps_by_theory"]
+    for wrong, message in (
+        (["--steps", "pcs"], "did you mean 'pca'?"), (["--steps", "pca(1)"], "leaves 1 feature"), (["--plot", "p.png"], "must end in .svg"),
+    ):  # fmt: skip
+        assert main([*arguments, *wrong]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["prepare", "digits"]) == 2 and "holds images" in capsys.readouterr().err

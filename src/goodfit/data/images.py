@@ -112,19 +112,28 @@ class PixelPreparation(BaseModel):
         return self
 
     @classmethod
-    def fit(cls, images: np.ndarray) -> "PixelPreparation":
+    def fit(
+        cls, images: np.ndarray, method: Literal["standard", "centre", "min-max"] = "standard"
+    ) -> "PixelPreparation":
         """Fit on images [n, C, H, W].
+
+        Args:
+            method: standard: mean 0 and variance 1; centre: mean 0; min-max: from 0 to 1.
 
         Raises:
             GoodfitError: pixels that are neither bytes nor finite floats.
         """
         plain = _plain(images, "the images")
         pixels = _unit(plain)
-        scale = pixels.std(axis=(0, 2, 3), dtype=np.float64)
+        low, high = pixels.min(axis=(0, 2, 3)).astype(np.float64), pixels.max(axis=(0, 2, 3)).astype(np.float64)
+        mean = low if method == "min-max" else pixels.mean(axis=(0, 2, 3), dtype=np.float64)
+        scale = high - low if method == "min-max" else pixels.std(axis=(0, 2, 3), dtype=np.float64)
+        if method == "centre":
+            scale = np.ones_like(mean)
         return cls(
             size=tuple(images.shape[1:]),
             values=_values(plain),
-            mean=tuple(pixels.mean(axis=(0, 2, 3), dtype=np.float64).tolist()),
+            mean=tuple(mean.tolist()),
             scale=tuple(np.where(scale > 1e-8, scale, 1.0).tolist()),
         )
 
