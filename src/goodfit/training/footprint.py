@@ -45,7 +45,8 @@ def shared_bytes(configs: Sequence[Config], problem: Problem, kernel: str) -> in
     if isinstance(problem.train, StreamedPart):
         streamed = 3 * STREAMED_ROWS * math.prod(problem.input_shape) * FLOAT
     if any(config.augment for config in configs):
-        streamed += 3 * MOST_VALUES * FLOAT
+        samples = len(configs) * len(problem.train) * math.prod(problem.input_shape)
+        streamed += 3 * min(MOST_VALUES, samples) * FLOAT
     if kernel in ("dense", "generic"):
         return streamed
     at_once = {"resident": worker_count(), "side-by-side": worker_count(), "sequential": 1}[kernel]
