@@ -117,10 +117,14 @@ class Config(BaseModel):
     """Cosines of `cosine-restarts`."""
 
     # data treatment
-    numeric: Literal["standard", "robust", "quantile", "piecewise"] = "quantile"
+    numeric: Literal["standard", "robust", "quantile", "piecewise", "centre", "min-max"] = "quantile"
     """How numbers of a table are scaled or encoded (`goodfit.data.preparation`)."""
     bins: int = Field(32, ge=2, le=1024)
     """Bins per number for `numeric="piecewise"`."""
+    pixels: Literal["standard", "centre", "min-max"] = "standard"
+    """How the pixels of images are scaled, channel by channel."""
+    decorrelate: str = "none"
+    """What comes after: `pca(keep)`, `pca-whiten(keep, epsilon)` or `zca(epsilon)` (`goodfit.data.linear_steps`)."""
 
     train_rows: Count | None = None
     """Number of training samples, drawn by the seed; None takes all."""

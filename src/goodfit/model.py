@@ -15,7 +15,7 @@ from goodfit.data.target import TargetCode
 from goodfit.errors import GoodfitError
 from goodfit.memory import MOST_ROWS, pieces
 from goodfit.nn.models import make_module
-from goodfit.task import Preparation, treatment
+from goodfit.task import Preparation, innermost, treatment
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Model:
     @property
     def is_table(self) -> bool:
         """Whether the model reads columns rather than images."""
-        return not any(isinstance(p, PixelPreparation) for p in self.preparations.values())
+        return not any(isinstance(innermost(p), PixelPreparation) for p in self.preparations.values())
 
     def predict(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None = None) -> np.ndarray:
         """Return predictions [n] in the target's unit, or class probabilities [n, C].

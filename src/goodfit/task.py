@@ -13,6 +13,7 @@ from goodfit.config import Config
 from goodfit.data.cells import as_seconds
 from goodfit.data.checks import DataWarning, check_balance, check_duplicates, check_leaks, check_size
 from goodfit.data.columns import Column, infer_columns
+from goodfit.data.decorrelation import Decorrelated
 from goodfit.data.images import PixelPreparation, PreparedImages
 from goodfit.data.mapped import Rows
 from goodfit.data.preparation import TablePreparation
@@ -23,7 +24,7 @@ from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
 
 PartName = Literal["train", "validation", "test"]
-Preparation = TablePreparation | PixelPreparation
+Preparation = TablePreparation | PixelPreparation | Decorrelated
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Task:
             preparation = self.preparation(config)
             if isinstance(preparation, PixelPreparation):
                 return self._images(part, preparation).all()
-            return preparation.transform(self.raw(part)).matrix  # type: ignore[arg-type]
+            return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type]
 
         return self._cached((part, *treatment(config, self.is_table)), prepare)
 
@@ -258,10 +259,21 @@ class Task:
         return self._cached(("fingerprint",), compute)
 
     def _fit_preparation(self, config: Config) -> Preparation:
+        if config.decorrelate != "none":
+            why = self.why_streamed()
+            if why:
+                raise GoodfitError(f"setting 'decorrelate' needs all samples in memory, and {why}: leave it out")
+            before = self.preparation(config.replace(decorrelate="none"))
+            assert not isinstance(before, Decorrelated)
+            return Decorrelated.fit(before, self._in_memory("train"), config.decorrelate)
         if isinstance(self.inputs, pd.DataFrame):
             train = self.inputs.iloc[self.rows("train")]
             return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
-        return PixelPreparation.fit(Rows(self.inputs, self.rows("train")))
+        return PixelPreparation.fit(Rows(self.inputs, self.rows("train")), config.pixels)
+
+    def _in_memory(self, part: PartName) -> pd.DataFrame | np.ndarray:
+        raw = self.raw(part)
+        return raw[:] if isinstance(raw, Rows) else raw
 
     def _images(self, part: PartName, preparation: PixelPreparation) -> PreparedImages:
         assert isinstance(self.inputs, np.ndarray)
@@ -275,7 +287,15 @@ class Task:
 
 def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
     """Return the part of a config that decides how the data are prepared."""
-    return (config.numeric, config.bins if config.numeric == "piecewise" else 0) if is_table else ("pixels",)
+    scaled: tuple[Any, ...] = (config.numeric, config.bins if config.numeric == "piecewise" else 0)
+    if not is_table:
+        scaled = ("pixels",) if config.pixels == "standard" else ("pixels", config.pixels)
+    return scaled if config.decorrelate == "none" else (*scaled, config.decorrelate)
+
+
+def innermost(preparation: Preparation) -> TablePreparation | PixelPreparation:
+    """Return what reads the raw inputs."""
+    return preparation.before if isinstance(preparation, Decorrelated) else preparation
 
 
 def _listed(names: Any, most: int = 12) -> str:

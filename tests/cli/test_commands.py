@@ -148,6 +148,13 @@ WRONG = [
     (["train", "houses.csv", "--target", "price", "--set", "droput=0.1"], "did you mean 'dropout'?"),
     (["train", "houses.csv", "--target", "price", "--set", "dropout=2"], "setting 'dropout' is 2"),
     (["train", "houses.csv", "--target", "price", "--set", "activation=rellu"], "did you mean 'relu'?"),
+    (["train", "houses.csv", "--target", "price", "--set", "init=unifrm(0,1)"], "did you mean 'uniform'?"),
+    (
+        ["train", "houses.csv", "--target", "price", "--set", "augment=flip,crop(2)"],
+        "'flip,crop(2)', which is for images",
+    ),
+    (["train", "houses.csv", "--target", "price", "--set", "augment=flp"], "did you mean 'flip'?"),
+    (["train", "houses.csv", "--target", "price", "--set", "decorrelate=pca-whiten(0.9, -1)"], "must not be negative"),
     (["train", "houses.csv", "--target", "price", "--set", "lr"], "is not key=value"),
     (["train", "houses.csv", "--target", "price", "--config", "none.yaml"], "cannot read the settings file"),
     (["train", "houses.csv", "--target", "price", "--preset", "bestt"], "did you mean 'best'?"),

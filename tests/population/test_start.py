@@ -65,3 +65,12 @@ def test_samples_are_the_members_own_rows() -> None:
 def test_vary_takes_functions_and_texts() -> None:
     configs = vary(BASE, init=[own, "zeros", "normal(0, 1)"], init_scale=[1, 0.1])
     assert [c.settings()["init"] for c in configs[::2]] == ["test_start:own", "zeros", "normal(0, 1)"]
+
+
+@pytest.mark.filterwarnings("ignore:init 'constnet'")
+def test_identical_features_need_something_that_tells_them_apart() -> None:
+    """Blumenfeld et al. 2020: without a symmetry breaker they stay identical; a little dropout is enough."""
+    config = BASE.replace(init="constnet", width=(16, 16), epochs=10, lr=1e-2)
+    same, apart = (run([config.replace(dropout=p)], CLASSES)[0][0].weights["layers.1.weight"] for p in (0.0, 0.01))
+    torch.testing.assert_close(same, same[:1, :1].expand_as(same), rtol=1e-3, atol=1e-5)
+    assert float((apart - apart[:1]).abs().max()) > 0.01

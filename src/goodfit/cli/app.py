@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, initialisers, parts, resume, studies, training
+from goodfit.cli import apply, initialisers, parts, prepare, resume, studies, training
 from goodfit.cli.console import complain, say
 from goodfit.errors import GoodfitError
 
@@ -29,6 +29,7 @@ app.command("predict")(apply.predict_command)
 app.command("report")(apply.report_command)
 app.command("inspect")(apply.inspect_command)
 app.command("data")(apply.data_command)
+app.command("prepare")(prepare.prepare_command)
 app.command("initialisers")(initialisers.initialisers_command)
 app.command("activations")(parts.activations_command)
 app.command("model")(parts.model_command)

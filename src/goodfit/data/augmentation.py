@@ -45,7 +45,7 @@ def crop(x: Tensor, u: Tensor, pixels: int = 2) -> Tensor:
 
 def rotation(x: Tensor, u: Tensor, degrees: float = 10.0) -> Tensor:
     """Turn about the centre by up to so many degrees each way, read linearly between pixels."""
-    angles = (math.radians(degrees) * (2 * u[:, 0].double() - 1)).tolist()
+    angles = [math.radians(degrees) * (2 * draw - 1) for draw in u[:, 0].tolist()]
     # one by one: vectorised sine and cosine round differently at the end of a tensor
     cosine, sine = (torch.tensor([f(a) for a in angles], device=x.device) for f in (math.cos, math.sin))
     down, right = _offsets(x)

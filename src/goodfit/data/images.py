@@ -128,14 +128,20 @@ class PixelPreparation(BaseModel):
         return self
 
     @classmethod
-    def fit(cls, images: np.ndarray | Rows) -> "PixelPreparation":
+    def fit(
+        cls, images: np.ndarray | Rows, method: Literal["standard", "centre", "min-max"] = "standard"
+    ) -> "PixelPreparation":
         """Fit on images [n, C, H, W], piece by piece, in memory or not: means and sums of squared deviations are merged
         in float64 (Chan, Golub & LeVeque 1983, equation 2.1).
+
+        Args:
+            method: standard: mean 0 and variance 1; centre: mean 0; min-max: from 0 to 1.
 
         Raises:
             GoodfitError: pixels that are neither bytes nor finite floats.
         """
         count, mean, squares = 0, np.zeros(images.shape[1]), np.zeros(images.shape[1])
+        low, high = np.full(images.shape[1], np.inf), np.full(images.shape[1], -np.inf)
         for piece in pieces(len(images), images.shape[1:]):
             plain = _plain(np.ascontiguousarray(images[piece]), "the images")
             pixels = _unit(plain)
@@ -145,11 +151,16 @@ class PixelPreparation(BaseModel):
             squares += difference**2 * (count * here / (count + here))
             count += here
             mean += difference * (here / count)
-        scale = np.sqrt(squares / count)
+            low, high = np.minimum(low, pixels.min(axis=(0, 2, 3))), np.maximum(high, pixels.max(axis=(0, 2, 3)))
+        centre, scale = {
+            "standard": (mean, np.sqrt(squares / count)),
+            "centre": (mean, np.ones_like(mean)),
+            "min-max": (low, high - low),
+        }[method]
         return cls(
             size=tuple(images.shape[1:]),
             values=_values(plain),
-            mean=tuple(mean.tolist()),
+            mean=tuple(centre.tolist()),
             scale=tuple(np.where(scale > 1e-8, scale, 1.0).tolist()),
         )
 

@@ -1,11 +1,11 @@
-"""Numbers as a network likes them: four ways to turn a column into one or several features."""
+"""Numbers as a network likes them: six ways to turn a column into one or several features."""
 
 from typing import Literal
 
 import numpy as np
 from scipy.stats import norm
 
-NumberMethod = Literal["standard", "robust", "quantile", "piecewise"]
+NumberMethod = Literal["standard", "robust", "quantile", "piecewise", "centre", "min-max"]
 
 QUANTILES = 1000
 FARTHEST = 5.199337582605575
@@ -15,13 +15,18 @@ FARTHEST = 5.199337582605575
 def fit_number(values: np.ndarray, method: NumberMethod, bins: int) -> np.ndarray:
     """Return the parameters of a method, float64, fitted on the known values [n] of the training part.
 
-    standard: (mean, scale); robust: (median, scale); quantile: the training quantiles; piecewise: bin edges.
+    standard: (mean, scale); robust: (median, scale); quantile: the training quantiles; piecewise: bin edges;
+    centre: (mean, 1); min-max: (lowest, highest - lowest).
     """
     known = values[np.isfinite(values)]
     if known.size == 0:
         return np.array([0.0, 1.0])
     if method == "standard":
         return np.array([known.mean(), _scale(float(known.std()), known)])
+    if method == "centre":
+        return np.array([known.mean(), 1.0])
+    if method == "min-max":
+        return np.array([known.min(), _scale(float(np.ptp(known)), known)])
     if method == "robust":
         low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
         # columns that are constant over their middle half fall back to the range, as in RealMLP
@@ -41,7 +46,7 @@ def fit_number(values: np.ndarray, method: NumberMethod, bins: int) -> np.ndarra
 
 def encode_number(values: np.ndarray, method: NumberMethod, fitted: np.ndarray) -> np.ndarray:
     """Return features float64 [n, k] for known values [n]; k is 1, or the number of bins for piecewise."""
-    if method == "standard":
+    if method in ("standard", "centre", "min-max"):
         return ((values - fitted[0]) / fitted[1])[:, None]
     if method == "robust":
         # smooth clipping to (-3, 3) (Holzmueller et al. 2024, arXiv 2407.04491, section 3)

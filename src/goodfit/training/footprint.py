@@ -48,7 +48,8 @@ def shared_bytes(configs: Sequence[Config], problem: Problem, kernel: str) -> in
     """Return the bytes that a population takes once, however many members it has."""
     streamed = PIECES * memory.PIECE_BYTES if _is_streamed(problem) else 0
     if any(config.augment for config in configs):
-        streamed += 3 * MOST_VALUES * FLOAT
+        samples = len(configs) * len(problem.train) * math.prod(problem.input_shape)
+        streamed += 3 * min(MOST_VALUES, samples) * FLOAT
     if kernel in ("dense", "generic"):
         return streamed
     at_once = {"resident": worker_count(), "side-by-side": worker_count(), "sequential": 1}[kernel]

@@ -19,6 +19,7 @@ from safetensors.torch import save
 
 from goodfit._version import __version__
 from goodfit.config import Config, ModelFactory
+from goodfit.data.decorrelation import Decorrelated
 from goodfit.data.images import PixelPreparation
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.target import TargetCode
@@ -95,7 +96,9 @@ def load_model(folder: Path | str, models: Mapping[str, ModelFactory] | None = N
     preparations: dict[tuple[object, ...], Preparation] = {}
     for index, stored in enumerate(description.preparations):
         key = tuple(stored["key"])
-        if is_table:
+        if "before" in stored["steps"]:
+            preparations[key] = Decorrelated.restore(stored["steps"], _under(arrays, f"{index}/"))
+        elif is_table:
             preparations[key] = TablePreparation.restore(stored["steps"], _under(arrays, f"{index}/"))
         else:
             preparations[key] = PixelPreparation.restore(stored["steps"])
@@ -115,10 +118,8 @@ def _write(model: Model, folder: Path) -> None:
     steps = []
     for index, (key, preparation) in enumerate(model.preparations.items()):
         steps.append({"key": list(key), "steps": preparation.to_json()})
-        if isinstance(preparation, TablePreparation):
-            arrays |= {
-                f"{index}/{name}": torch.from_numpy(np.ascontiguousarray(a)) for name, a in preparation.arrays().items()
-            }
+        if not isinstance(preparation, PixelPreparation):
+            arrays |= {f"{index}/{name}": torch.from_numpy(np.array(a)) for name, a in preparation.arrays().items()}
     write_bytes(folder / "weights.safetensors", save(weights))
     write_bytes(folder / "preparation.safetensors", save(arrays))
     description = _Description(

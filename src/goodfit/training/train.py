@@ -10,6 +10,7 @@ import torch
 
 from goodfit.config import Config
 from goodfit.data.augmentation import read_augmentation
+from goodfit.data.decorrelation import read_decorrelation
 from goodfit.errors import GoodfitError
 from goodfit.losses import find_loss
 from goodfit.nn.models import check_names
@@ -135,12 +136,21 @@ def _check(configs: Sequence[Config], task: Task) -> None:
         find_loss(config.loss, task.kind)
         find_optimiser(config.optimiser)
         rate_table(config, 1)
-        for name in config.augment:
-            read_augmentation(name)
-        if config.augment and task.is_table:
-            raise GoodfitError(
-                f"setting 'augment' is '{','.join(config.augment)}', which is for images: {task.name} is a table, leave it out"
-            )
+        _check_treatment(config, task)
+
+
+def _check_treatment(config: Config, task: Task) -> None:
+    if config.decorrelate != "none":
+        read_decorrelation(config.decorrelate)
+    for name in config.augment:
+        read_augmentation(name)
+    names = ",".join(config.augment)
+    if config.augment and task.is_table:
+        raise GoodfitError(f"setting 'augment' is '{names}', which is for images: {task.name} is a table, leave it out")
+    if config.augment and config.decorrelate.startswith("pca"):
+        raise GoodfitError(
+            f"setting 'augment' is '{names}', which needs images: principal components are none, take decorrelate=zca or none"
+        )
 
 
 def _run(
