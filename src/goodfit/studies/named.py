@@ -6,6 +6,8 @@ from typing import Any
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.nn import ACTIVATION_FACTS
+from goodfit.optim import SCHEDULES
 from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.rates import rates_study
@@ -116,13 +118,78 @@ def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]
 
 TUTORIAL = {
     "width": (256, 128), "activation": "relu", "dropout": 0.2, "optimiser": "adam", "lr": 1e-3, "batch_size": 100,
-    "epochs": 2,
+    "epochs": 2, "pixels": "min-max",
 }  # fmt: skip
 """Fashion-MNIST by a perceptron, as in the tutorial on initialisation."""
+INITS = (
+    "zeros", "ones", "uniform(0, 1)", "uniform(-0.5, 0.5)", "normal(0, 0.01)", "normal(0, 1)", "general-rule",
+    "normal-rule", "xavier-normal", "kaiming-normal", "default", "orthogonal", "zero", "lsuv",
+)  # fmt: skip
+LEARNING = [name for name, facts in ACTIVATION_FACTS.items() if not facts.untrainable and name != "identity"]
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+NORM_RATES = (1e-3, 1e-2, 1e-1)
+CONVERGING = {"optimiser": "sgd", "momentum": 0.9}
+
+
+def _norms() -> list[Variant]:
+    """Every normalisation at every rate: what batch norm is praised for is bearing large ones."""
+    return grid({"norm": ["none", "batch", "layer", "group"], "lr": NORM_RATES})
+
+
+def _depths() -> list[Variant]:
+    models = {8: "resnet-8", 14: "resnet-14", 20: "resnet-20"}
+    return [
+        Variant(f"{layers} layers, {'residual' if skip else 'plain'}", {"model": models[layers], "skip": skip})
+        for layers in models
+        for skip in (True, False)
+    ]
+
+
+def _preparations() -> list[Variant]:
+    scalings = [
+        Variant(name, {"numeric": name})
+        for name in ("centre", "min-max", "standard", "robust", "quantile", "piecewise")
+    ]
+    whitened = [
+        Variant(f"standard, {name}", {"numeric": "standard", "decorrelate": name}) for name in ("pca", "pca-whiten", "zca")
+    ]  # fmt: skip
+    return scalings + whitened
+
 
 STUDIES: dict[str, Study] = {
-    "rates": Study(
-        "Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4
+    "init": Study(
+        "Which initialiser learns fastest?", "fashion-mnist", _compare(
+            TUTORIAL, grid({"init": INITS}),
+            notes=["One rate for all, as the protocol has it: an initialiser that wants another rate is at a disadvantage."],
+        ),
     ),
+    "activations": Study(
+        "Which activation learns fastest, each with a rate of its own?", "fashion-mnist", _compare(
+            {**TUTORIAL, "dropout": 0.0, "init": "kaiming-normal", "train_rows": 24000}, grid({"activation": LEARNING}), RATES,
+            notes=["Weights start with the gain that keeps the signal's mean square for the activation (He et al. 2015)."],
+        ),
+    ),
+    "normalisation": Study(
+        "Does batch norm help, and does it bear larger rates?", "fashion-mnist", _compare(
+            {"model": "lenet", "batch_size": 256, "epochs": 2, "train_rows": 12000, "pixels": "min-max", **CONVERGING}, _norms(),
+        ),
+    ),
+    "depth": Study(
+        "Do more layers help, with and without skip connections?", "fashion-mnist", _compare(
+            {"width": 8, "batch_size": 64, "epochs": 3, "train_rows": 3000, "pixels": "min-max", "lr": 0.03, **CONVERGING},
+            _depths(), notes=["Without skips deeper networks are harder to train, not only to generalise: compare training losses."],
+        ), seeds=4,
+    ),
+    "schedules": Study(
+        "Which learning-rate schedule is best, each with a rate of its own?", "fashion-mnist", _compare(
+            {**TUTORIAL, "epochs": 5, "train_rows": 24000}, grid({"schedule": SCHEDULES}), RATES,
+        ),
+    ),
+    "preparation": Study(
+        "How should numbers be prepared, each way with a rate of its own?", "california-housing", _compare(
+            {"width": (64, 64), "optimiser": "adam", "batch_size": 128, "epochs": 10}, _preparations(), RATES,
+        ),
+    ),
+    "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
-}
+}  # fmt: skip
