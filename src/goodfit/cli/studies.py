@@ -186,8 +186,9 @@ def _study(request: StudyRequest, task: Task | None, means: Means) -> dict[str, 
     fixed = "lr" in request.settings or "lr" in request.vary
     return compare_variants(
         task, base, grid(request.vary), seeds=request.seeds or 8, rates=() if fixed else RATES, means=means, by=request.by,
-        question=f"{' and '.join(request.vary)} on {task.name}: which is best?",
-    ) | {"notes": []}  # fmt: skip
+    ) | {
+        "question": f"{' and '.join(request.vary)} on {task.name}: which is best?", "notes": [],
+    }  # fmt: skip
 
 
 def _identity(request: StudyRequest, task: Task | None) -> dict[str, Any]:

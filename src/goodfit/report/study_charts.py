@@ -48,21 +48,13 @@ def standings(record: Record) -> Chart:
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(f"{record['judged_by']} ({'lower' if record['smaller_is_better'] else 'higher'} is better)")
     rows = [
-        [s["name"], s["n"], s["diverged"], s["value"], *s["interval"], s["difference"], *s["difference_interval"], s["verdict"]]
+        [s["name"], s["n"], s["diverged"], s["value"], *s["interval"], s["train_loss"], s["difference"], *s["difference_interval"], s["verdict"]]
         for s in found
     ]  # fmt: skip
     header = [
-        "variant",
-        "seeds",
-        "diverged",
-        record["judged_by"],
-        "low",
-        "high",
-        "difference",
-        "low",
-        "high",
+        "variant", "seeds", "diverged", record["judged_by"], "low", "high", "training loss", "difference", "low", "high",
         "verdict",
-    ]
+    ]  # fmt: skip
     caption = "Point and bar: mean and its 95 % interval over the seeds; small dots: single trainings. Green is the best, orange worse beyond doubt."
     return Chart("How the variants stand", canvas.svg, caption, header, rows)
 

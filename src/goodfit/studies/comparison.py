@@ -68,7 +68,7 @@ def _word(name: str, value: Any, alone: bool) -> str:
 
 def compare_variants(
     task: Task, base: Config, variants: Sequence[Variant], *, seeds: int = 8, rates: Sequence[float] = (),
-    means: Means = IN_MEMORY, question: str = "", by: str = "metric",
+    means: Means = IN_MEMORY, by: str = "metric",
 ) -> dict[str, Any]:  # fmt: skip
     """Train every variant with the same seeds and return what was found, as JSON values.
 
@@ -101,7 +101,6 @@ def compare_variants(
     standings = rank(values, smaller_is_better=smaller)
     named = {variant.name: (variant, group) for variant, group in zip(variants, groups, strict=True)}
     record = {
-        "question": question,
         "judged_by": "validation loss" if by == "loss" else f"validation {task.metric.name}",
         "smaller_is_better": smaller,
         "seeds": [first, first + seeds - 1],

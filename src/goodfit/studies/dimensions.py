@@ -50,7 +50,6 @@ def dimensions_study(
         f"{INFORMATIVE} features tell the classes apart; every further one only gives noise to fit.",
     ]
     return {
-        "question": "What do more features do to a model when the samples stay the same?",
         "answer": answer,
         "seeds": [seed, seed + seeds - 1],
         "seconds": time.monotonic() - began,

@@ -46,7 +46,7 @@ class Study:
 
     def run(self, task: Task | None, order: Order) -> dict[str, Any]:
         """Return the study's record, JSON values."""
-        return {"question": self.question} | self.answer(task, order)
+        return self.answer(task, order) | {"question": self.question}
 
 
 def find_study(name: str) -> Study:

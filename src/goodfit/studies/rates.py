@@ -39,7 +39,6 @@ def rates_study(task: Task, config: Config, *, seeds: int = 8, means: Means = IN
         ends[name] = [v for v in series[label]["mean"] if v is not None][-1]
         broken[name] = sum(t.reason == "diverged" for t in group)
     return {
-        "question": f"Which learning rates can be used on {task.name}, and what do the others look like?",
         "answer": [search.text, *_words(ends, broken, seeds)],
         "seeds": [first, first + seeds - 1],
         "base": config.settings(),
