@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.charts import short
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
+from goodfit.report.signals import histograms_through_depth, variance_through_depth
 from goodfit.wording import figure
 
 Record = dict[str, Any]
@@ -18,6 +19,12 @@ LOOKS = [(colour, line) for line in ("-", "--", ":") for colour in (BLUE, ORANGE
 def study_charts(record: Record) -> dict[str, Chart]:
     """Return the figures by name."""
     charts: dict[str, Chart | None] = {found["name"]: lines(found) for found in record.get("lines", [])}
+    if "signals" in record:
+        found = record["signals"]
+        charts["variance"] = variance_through_depth(found)
+        charts["gradient"] = variance_through_depth(found, "gradient")
+        charts["activations"] = histograms_through_depth(found)
+        charts["gradients"] = histograms_through_depth(found, "gradients")
     if "standings" in record:
         charts["standings"] = standings(record)
         charts["validation"] = curves(record, "validation", "Validation loss", "epoch")

@@ -11,6 +11,7 @@ from goodfit.optim import SCHEDULES
 from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.rates import rates_study
+from goodfit.studies.signals import signals_study
 from goodfit.task import Task
 
 
@@ -83,6 +84,14 @@ def _dimensions(task: Task | None, order: Order) -> dict[str, Any]:
     if order.axes or order.settings:
         raise GoodfitError("the study 'dimensions' varies the number of features alone: leave out --vary and --set")
     return dimensions_study(order.seeds, order.seed, means=order.means)
+
+
+def _signals(task: Task | None, order: Order) -> dict[str, Any]:
+    if order.settings:
+        raise GoodfitError(
+            "the study 'signals' trains nothing: give --vary instead of --set, with one value or several"
+        )
+    return signals_study(order.axes, order.seeds, order.seed, order.means)
 
 
 def _rates(task: Task | None, order: Order) -> dict[str, Any]:
@@ -169,6 +178,7 @@ STUDIES: dict[str, Study] = {
             notes=["Weights start with the gain that keeps the signal's mean square for the activation (He et al. 2015)."],
         ),
     ),
+    "signals": Study("What becomes of signals and gradients in an untrained network?", "", _signals, seeds=4),
     "normalisation": Study(
         "Does batch norm help, and does it bear larger rates?", "fashion-mnist", _compare(
             {"model": "lenet", "batch_size": 256, "epochs": 2, "train_rows": 12000, "pixels": "min-max", **CONVERGING}, _norms(),
