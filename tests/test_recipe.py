@@ -58,7 +58,7 @@ def test_initial_loss_is_that_of_a_guess(classes: int) -> None:
     found = judge_initial_loss(task, gf.train(initial_loss_configs(config, 6), task))
     assert found["ok"] and found["expected"] == pytest.approx(np.log(classes) if classes else 1.0)
     # without an activation the factor 2 for ReLU doubles the variance in every layer
-    bad = config.replace(init="kaiming-normal", activation="identity", width=256, depth=8)
+    bad = config.replace(init="kaiming-normal(gain=1.4142)", activation="identity", width=256, depth=8)
     found = judge_initial_loss(task, gf.train(initial_loss_configs(bad, 4), task))
     assert not found["ok"] and "too high" in found["text"]
 
