@@ -21,6 +21,8 @@ AXES: dict[str, tuple[Any, ...]] = {
 """What can be varied, and the values that are taken where nothing is said."""
 VANISHES, EXPLODES = 1e-3, 1e3
 """Ratio of the last layer's mean square to the first's below and above which a signal is lost."""
+SATURATING, SATURATED = ("tanh", "sigmoid"), 10.0
+"""Activations whose units saturate, and the mean square of their inputs from which most of them are."""
 
 
 def signals_study(axes: Mapping[str, Iterable[Any]], seeds: int, seed: int, means: Means) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def _word(record: dict[str, Any]) -> str:
     first, last = record["layers"][0], record["layers"][-1]
     name = f"{record['activation']}, {record['init']}" + (f" x {record['scale']:g}" if record["scale"] != 1 else "")
     forward = _fate(_square(last), _square(first))
+    if record["activation"] in SATURATING and last["preactivation"] > SATURATED:
+        forward += " but its units are saturated"
     backward = _fate(first["gradient"], 1.0)
     return (
         f"{name}: the signal {forward} (mean square {figure(_square(first))} in the first layer, {figure(_square(last))}"
