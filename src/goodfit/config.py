@@ -71,8 +71,7 @@ class Config(BaseModel):
     """Number of a perceptron's hidden layers where `width` is one number (0 is a linear model); of other models what
     `goodfit model NAME` says. None: the model's own; a perceptron's is 2."""
     activation: str = "auto"
-    """Name in `goodfit.nn.ACTIVATIONS`, or `prelu`; auto: the model's own, mostly relu. Dropout after `selu` is
-    alpha-dropout."""
+    """Name in `goodfit.nn.ACTIVATIONS`; auto: the model's own, mostly relu. Dropout after `selu` is alpha-dropout."""
     norm: str = "auto"
     """Name in `goodfit.nn.NORMS`: none, batch, layer or group; auto: the model's own, none for a perceptron."""
     skip: bool = True

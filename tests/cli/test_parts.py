@@ -72,7 +72,7 @@ def test_models_as_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         (["model", "lenet", "--set", "activation=step"], "activation 'step' cannot be trained"),
         (["model", "lenet", "--set", "widht=3"], "did you mean 'width'?"),
         (["activations", "rellu"], "did you mean 'relu'?"),
-        (["activations", "--plot", "x.pdf"], "choose a name ending in .png, .svg, .html"),
+        (["activations", "--plot", "x.pdf"], "the picture x.pdf must end in .png, .svg, .html"),
         (["activations", "--plot", "no/x.png"], "cannot write no/x.png"),
         (["activations", "relu", "--depth", "3", "--init", "hee"], "setting 'init' is 'hee'"),
     ],

@@ -31,6 +31,7 @@ REFERENCE = {
     "gelu": torch.nn.functional.gelu,
     "silu": torch.nn.functional.silu,
     "mish": torch.nn.functional.mish,
+    "prelu": lambda x: torch.nn.functional.prelu(x, torch.full((1,), 0.25, dtype=x.dtype)),
 }
 
 

@@ -97,6 +97,14 @@ def test_named_models_in_any_grouping(kernel: str, settings_: dict[str, object])
             assert_same(member, reference[i])
 
 
+def test_networks_of_one_name_may_differ_in_everything_on_the_resident_kernel() -> None:
+    problem = make_problem(rows=70, columns=(1, 16, 16), classes=3, validation=20)
+    lenets = vary(BASE.replace(model="lenet", width=4, epochs=2), norm=["batch", "none"], activation=["tanh", "selu"])
+    configs = [*lenets, lenets[0].replace(width=3, dropout=0.2), lenets[3].replace(dropout=0.4)]
+    for config, member in zip(configs, run(configs, problem, "resident"), strict=True):
+        assert_same(run([config], problem, "resident")[0], member)
+
+
 @pytest.mark.parametrize("kernel", TOGETHER)
 def test_a_large_population_with_early_leavers(kernel: str) -> None:
     configs = vary(BASE.replace(epochs=3, patience=1), lr=np.geomspace(1e-4, 1e3, 16).tolist(), seed=range(4))

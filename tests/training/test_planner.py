@@ -47,6 +47,8 @@ def test_every_config_trains_once_and_the_reason_is_told(house_task: gf.Task) ->
         ("dense", {"optimiser": ["adamw", "sgd"], "activation": ["relu", "tanh"]}, 4),
         ("generic", {"width": [(33,), (40,)], "lr": [0.1, 0.2], "dropout": [0, 0.1]}, 2),
         ("sequential", {"width": [(33,), (40,)], "optimiser": ["adamw", "sgd"]}, 1),
+        ("resident", {"norm": ["none", "batch"], "activation": ["relu", "selu"]}, 1),
+        ("generic", {"norm": ["none", "batch", "layer"], "activation": ["relu", "prelu"], "lr": [0.1, 0.2]}, 6),
     ],
 )
 def test_members_share_what_their_kernel_needs(

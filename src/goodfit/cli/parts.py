@@ -18,8 +18,8 @@ from goodfit.nn.activation_facts import ACTIVATION_FACTS
 from goodfit.nn.models import MODELS, build_model
 from goodfit.nn.stages import Stage, stages
 from goodfit.nn.through_depth import through_depth
-from goodfit.report.part_pictures import draw_activations, draw_zigzag, facts_in_words
-from goodfit.report.picture_file import check_picture_path, write_picture
+from goodfit.report.part_pictures import draw_activations, draw_zigzag
+from goodfit.report.picture import check_picture_path, write_picture
 from goodfit.training.files import plain_json
 from goodfit.wording import figure
 
@@ -57,11 +57,10 @@ def activations_command(
         _print_facts(rows)
         _print_depth(layers)
     if plot:
-        write_picture(draw_activations(chosen), plot, "Activations and their derivatives", facts_in_words(chosen))
+        write_picture(draw_activations(chosen), plot)
         say(f"drawn: {plot}")
     if zigzag:
-        caption = "For one sample, the gradient of a neuron's weights is a number times its input: all-positive inputs give all components one sign."
-        write_picture(draw_zigzag(), zigzag, "All-positive inputs force a zigzag", caption)
+        write_picture(draw_zigzag(), zigzag)
         say(f"drawn: {zigzag}")
 
 

@@ -25,7 +25,7 @@ from goodfit.cli.request import (
 from goodfit.cli.working import working_in
 from goodfit.config import Config, read_settings
 from goodfit.errors import GoodfitError
-from goodfit.recipe.presets import PRESETS, base_config
+from goodfit.recipe.presets import PRESETS, base_config, find_preset
 from goodfit.recipe.summary import summarise_task
 from goodfit.report import write_report
 from goodfit.studies import compare_variants, grid
@@ -182,7 +182,9 @@ def _study(request: StudyRequest, task: Task | None, means: Means) -> dict[str, 
         order = Order(request.seeds or study.seeds, request.seed, request.settings, request.vary, means)
         return study.run(task, order)
     assert task is not None
-    base = base_config(PRESETS[request.preset], task, request.seed, {"patience": None} | request.settings)
+    base = base_config(
+        find_preset(request.preset, task, request.settings), task, request.seed, {"patience": None} | request.settings
+    )
     fixed = "lr" in request.settings or "lr" in request.vary
     return compare_variants(
         task, base, grid(request.vary), seeds=request.seeds or 8, rates=() if fixed else RATES, means=means, by=request.by,

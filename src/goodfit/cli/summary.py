@@ -31,7 +31,7 @@ def print_plan(task: Task, recipe: Recipe, config: Config) -> None:
         )
     for note in task.notes:
         console.print(f"  note: {note}", markup=False)
-    budget = recipe.budget
+    budget = recipe.budget(task)
     axes = candidate_axes(budget, task, config.lr, np.inf, recipe.settings, recipe.seed)
     rates = "the rates that the search finds" if "lr" in axes else "your rate"
     console.print(

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from goodfit.nn.activations import ACTIVATIONS, SELU_ALPHA, SELU_LAMBDA, Activation, prelu, softmax, step
+from goodfit.nn.activations import ACTIVATIONS, SELU_ALPHA, SELU_LAMBDA, Activation, softmax, step
 
 Side = Literal["nowhere", "below", "both sides"]
 INF = math.inf
@@ -86,7 +86,7 @@ def _beside_zero(x: Tensor) -> Tensor:
     return softmax(torch.stack([x, torch.zeros_like(x)], -1))[..., 0]
 
 
-_OTHERS: Mapping[str, Activation] = {"prelu": prelu, "step": step, "softmax": _beside_zero}
+_UNTRAINABLE: Mapping[str, Activation] = {"step": step, "softmax": _beside_zero}
 
 
 def value_and_derivative(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +95,7 @@ def value_and_derivative(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
     PReLU is taken with the slope that it starts from, softmax as a function of one output beside another that is 0.
     """
     x = x.double().detach().requires_grad_()
-    y = (ACTIVATIONS | dict(_OTHERS))[name](x)
+    y = (ACTIVATIONS[name] if name in ACTIVATIONS else _UNTRAINABLE[name])(x)
     if not y.requires_grad:
         return y, torch.zeros_like(y)
     return y.detach(), torch.autograd.grad(y.sum(), x)[0]

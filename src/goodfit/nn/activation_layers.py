@@ -45,7 +45,7 @@ class PReLU(nn.Module):
 
 
 LEARNED_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"prelu": PReLU}
-"""Hidden activations with parameters: a layer of its own for each place where it stands."""
+"""Activations with parameters: a layer of its own for each place where it stands."""
 
 
 def activation_layer(name: str) -> nn.Module:

@@ -92,5 +92,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": gelu,
     "silu": silu,
     "mish": mish,
+    "prelu": prelu,
 }
-"""Hidden activations that are formulas without parameters; `prelu`, which has one, is in `activation_layers`."""
+"""Activations of hidden layers, by name; `prelu` with the slope from which it starts to learn
+(`goodfit.nn.activation_layers`)."""

@@ -9,7 +9,6 @@ from torch.nn.parameter import UninitializedParameter
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.nn.activation_facts import ACTIVATION_FACTS
-from goodfit.nn.activation_layers import LEARNED_ACTIVATIONS
 from goodfit.nn.activations import ACTIVATIONS
 from goodfit.nn.architecture import Architecture
 from goodfit.nn.cnn import CNN
@@ -45,7 +44,7 @@ def _check_structure(config: Config) -> None:
     if facts and facts.untrainable:
         raise GoodfitError(f"activation '{config.activation}' cannot be trained: {facts.untrainable}")
     registries: dict[str, Collection[str]] = {
-        "activation": ["auto", *ACTIVATIONS, *LEARNED_ACTIVATIONS],
+        "activation": ["auto", *ACTIVATIONS],
         "norm": ["auto", *NORMS],
     }
     if isinstance(config.model, str):

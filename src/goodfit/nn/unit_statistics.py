@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from goodfit.nn.activation_layers import Elementwise
+from goodfit.nn.activation_layers import Elementwise, PReLU
 from goodfit.nn.dropout import KeyedDropout
 
 SATURATED_BELOW = 0.05
@@ -70,7 +70,9 @@ def unit_statistics(module: nn.Module, x: Tensor, *, saturated_below: float = SA
     return [sums.statistics(name) for name, sums in heard.items()]
 
 
-_KINDS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.ReLU6: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
+_KINDS: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu", nn.ReLU6: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", PReLU: "prelu", nn.PReLU: "prelu",
+}  # fmt: skip
 
 _GRADIENT_SHARE: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": lambda y: 4 * y * (1 - y),

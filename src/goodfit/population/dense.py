@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from goodfit.config import Config
+from goodfit.nn.activation_layers import LEARNED_ACTIVATIONS
 from goodfit.nn.activations import ACTIVATIONS
 from goodfit.nn.dropout import alpha_drop
 from goodfit.nn.mlp import MLP
@@ -40,7 +41,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
     own = settled(config)
     if own.norm != "none":
         return f"it does not know {own.norm} normalisation"
-    return None if own.activation in ACTIVATIONS else f"it does not know activation '{own.activation}'"
+    return f"it does not learn activation '{own.activation}'" if own.activation in LEARNED_ACTIVATIONS else None
 
 
 def bucket(width: int) -> int:

@@ -26,7 +26,7 @@ from goodfit.recipe.judgement import (
     further_metrics,
     regression_picture,
 )
-from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes
+from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes, find_preset
 from goodfit.recipe.summary import summarise_task
 from goodfit.recipe.verdict import word_verdict
 from goodfit.runs import Runs
@@ -71,10 +71,9 @@ class Recipe:
         if self.time_limit is not None and self.time_limit <= 0:
             raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive")
 
-    @property
-    def budget(self) -> Preset:
-        """The preset's numbers."""
-        return PRESETS[self.preset]
+    def budget(self, task: Task) -> Preset:
+        """Return the preset's numbers for a task."""
+        return find_preset(self.preset, task, self.settings)
 
     def config(self, task: Task) -> Config:
         """Return the config that the stages vary.
@@ -84,11 +83,11 @@ class Recipe:
         """
         if len(task.rows("validation")) == 0 or len(task.rows("test")) == 0:
             raise GoodfitError("validation and test part need rows: give shares above 0")
-        return base_config(self.budget, task, self.seed, self.settings)
+        return base_config(self.budget(task), task, self.seed, self.settings)
 
     def candidates(self, task: Task, config: Config, rate: float, highest: float) -> list[Config]:
         """Return the grid of trainings around a learning rate (see `candidate_axes`)."""
-        return vary(config, **candidate_axes(self.budget, task, rate, highest, self.settings, self.seed))
+        return vary(config, **candidate_axes(self.budget(task), task, rate, highest, self.settings, self.seed))
 
 
 def run_recipe(
@@ -137,7 +136,7 @@ def run_recipe(
         on_progress=listener.progress,
     )  # fmt: skip
     listener.stage("ensemble", "which networks to average")
-    choice = choose_ensemble(runs, recipe.budget.members, rank_by(task.metric.name, recipe.metric_chosen))
+    choice = choose_ensemble(runs, recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen))
     model = choice.members.model()
     report["candidates"] = describe_candidates(runs, choice.members)
     report["ensemble"] = _describe_ensemble(task, choice)
@@ -199,7 +198,7 @@ def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener
 
 
 def _initial_loss(task: Task, config: Config, recipe: Recipe, listener: Listener) -> dict[str, Any]:
-    configs = initial_loss_configs(config, recipe.budget.check_seeds)
+    configs = initial_loss_configs(config, recipe.budget(task).check_seeds)
     return judge_initial_loss(
         task, train(configs, task, stage="initial loss", device=recipe.device, keep_weights=False)
     )
@@ -213,7 +212,7 @@ def _rate(
     clock: _Clock,
     listener: Listener,
 ) -> dict[str, Any]:
-    preset = recipe.budget
+    preset = recipe.budget(task)
     search: RateSearch = find_learning_rate(
         task, config, points=preset.rates, seeds=preset.rate_seeds, steps=preset.rate_steps, folder=folder,
         device=recipe.device, time_limit=clock.for_search(), on_progress=listener.progress,

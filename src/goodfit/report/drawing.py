@@ -50,13 +50,14 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """One figure of the report: SVG, caption, a text for those who cannot see it, and the numbers behind it."""
+    """One figure: SVG, caption, the numbers behind it, and what it was drawn in where it may become a PNG file."""
 
     title: str
     svg: str
     caption: str
     header: list[str] = field(default_factory=list)
     rows: list[list[object]] = field(default_factory=list)
+    figure: Figure | None = field(default=None, repr=False, compare=False)
 
 
 class Canvas:

@@ -8,12 +8,12 @@ import torch
 
 from goodfit.nn.activation_facts import ACTIVATION_FACTS, value_and_derivative
 from goodfit.nn.zigzag import GOAL, START, Way, zigzag
-from goodfit.report.drawing import BLUE, FAINT, INK, ORANGE, Canvas, drawing
+from goodfit.report.drawing import BLUE, FAINT, INK, ORANGE, Chart, drawing
 
 COLUMNS = 4
 
 
-def draw_activations(names: Sequence[str]) -> Canvas:
+def draw_activations(names: Sequence[str]) -> Chart:
     """Draw value and derivative of activations against their input, a panel for each."""
     x = torch.linspace(-5, 5, 1001)
     columns = min(COLUMNS, len(names))
@@ -32,7 +32,8 @@ def draw_activations(names: Sequence[str]) -> Canvas:
         for axes in canvas.panels[len(names) :]:
             axes.remove()
         canvas.figure.legend([value, derivative], ["value", "derivative"], loc="outside upper right", ncols=2)
-    return canvas
+    caption = "; ".join(f"{name}: {ACTIVATION_FACTS[name].watch}" for name in names)
+    return Chart("Activations and their derivatives", canvas.svg, caption, figure=canvas.figure)
 
 
 def _limits(*curves: torch.Tensor) -> tuple[float, float]:
@@ -42,12 +43,7 @@ def _limits(*curves: torch.Tensor) -> tuple[float, float]:
     return max(low, -2.2) - 0.15, min(high, 2.5) + 0.15
 
 
-def facts_in_words(names: Sequence[str]) -> str:
-    """Return a line for the caption of `draw_activations`."""
-    return "; ".join(f"{name}: {ACTIVATION_FACTS[name].watch}" for name in names)
-
-
-def draw_zigzag() -> Canvas:
+def draw_zigzag() -> Chart:
     """Draw the ways of two weights with all-positive and with zero-centred inputs, on contours of the loss."""
     ways = zigzag()
     label = "; ".join(f"{_title(name, way)}" for name, way in ways.items())
@@ -64,7 +60,13 @@ def draw_zigzag() -> Canvas:
             axes.set_xlabel("weight 1")
             axes.set_aspect("equal")
         canvas.axes.set_ylabel("weight 2")
-    return canvas
+    caption = (
+        "For one sample, the gradient of a neuron's weights is a number times its input: all-positive inputs give all "
+        "components one sign. One sample a step, the same samples with and without random signs."
+    )
+    rows: list[list[object]] = [[name, way.same_sign, way.detour] for name, way in ways.items()]
+    header = ["inputs", "share of steps in one direction", "detour"]
+    return Chart("All-positive inputs force a zigzag", canvas.svg, caption, header, rows, canvas.figure)
 
 
 def _title(name: str, way: Way) -> str:
