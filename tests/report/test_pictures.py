@@ -48,8 +48,10 @@ def test_a_picture_is_a_file_that_needs_nothing_else(tmp_path: Path, records: li
     text = path.read_text()
     ElementTree.fromstring(text)
     assert set(re.findall(r"var\((--\w+)\)", text)) <= set(re.findall(r"(--\w+):", text))
-    with pytest.raises(gf.GoodfitError, match=r"must end in \.svg"):
-        write_picture(variance_through_depth(records), tmp_path / "f.png")
+    write_picture(variance_through_depth(records), tmp_path / "f.png")
+    assert (tmp_path / "f.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(gf.GoodfitError, match=r"must end in \.png, \.svg, \.html"):
+        write_picture(variance_through_depth(records), tmp_path / "f.gif")
     with pytest.raises(gf.GoodfitError, match="cannot write"):
         write_picture(variance_through_depth(records), tmp_path / "none" / "f.svg")
 
@@ -88,7 +90,7 @@ def test_prepare_shows_before_and_after(
     assert rows[0]["condition"] > rows[1]["condition"] > rows[2]["condition"]
     assert rows[2]["steps"] <= rows[2]["steps_by_theory"]
     for wrong, message in (
-        (["--steps", "pcs"], "did you mean 'pca'?"), (["--steps", "pca(1)"], "leaves 1 feature"), (["--plot", "p.png"], "must end in .svg"),
+        (["--steps", "pcs"], "did you mean 'pca'?"), (["--steps", "pca(1)"], "leaves 1 feature"), (["--plot", "p.gif"], "must end in .png"),
     ):  # fmt: skip
         assert main([*arguments, *wrong]) == 2
         assert message in capsys.readouterr().err

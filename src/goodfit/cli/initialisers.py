@@ -27,7 +27,7 @@ def initialisers_command(
     ] = None,
     shape: Annotated[str, typer.Option(help="Weight: outputs x inputs, then kernel: 256x784, 32x16x3x3.")] = "256x784",
     activation: Annotated[str, typer.Option(help="Activation whose gain kaiming takes.")] = "relu",
-    plot: Annotated[Path | None, typer.Option(help="SVG file for histograms of drawn weights.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw histograms of drawn weights: .png, .svg or .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List the initialisers: definition, standard deviation, bound and source; draw what they draw."""

@@ -34,7 +34,7 @@ def prepare_command(
         str, typer.Option(help="centre, scale, min-max, pca(keep), pca-whiten(keep, epsilon), zca(epsilon).")
     ] = "centre,scale,pca-whiten",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
-    plot: Annotated[Path | None, typer.Option(help="SVG file for the picture.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw before and after: .png, .svg or .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Prepare the numbers of a table step by step, fitted on the training part; show what gradient descent gains."""

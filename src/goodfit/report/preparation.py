@@ -40,7 +40,9 @@ def before_and_after(stages: list[Stage]) -> Chart:
         "Above: the first two features; the lines cross at the origin. Below: the covariance matrix, shaded by its share "
         "of the largest entry, blue positive, orange negative."
     )
-    return Chart("Before and after preparation", canvas.svg, caption, ["covariance after", *last["names"]], rows)
+    return Chart(
+        "Before and after preparation", canvas.svg, caption, ["covariance after", *last["names"]], rows, canvas.figure
+    )
 
 
 def _matrix(axes: Any, values: np.ndarray) -> None:

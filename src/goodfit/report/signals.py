@@ -48,7 +48,9 @@ def variance_through_depth(records: Sequence[Record], what: str = "variance") ->
         f"Points: measured in {_networks(first)} of width {first['width']} on {first['rows']} standard normal samples. "
         "Lines: mean-field theory (Poole et al. 2016, Schoenholz et al. 2017); none where weights are not independent with mean 0."
     )
-    return Chart(name.capitalize(), canvas.svg, caption, ["network", "layer", "measured", "theory"], rows)
+    return Chart(
+        name.capitalize(), canvas.svg, caption, ["network", "layer", "measured", "theory"], rows, canvas.figure
+    )
 
 
 def histograms_through_depth(records: Sequence[Record], what: str = "activations") -> Chart:
@@ -71,7 +73,7 @@ def histograms_through_depth(records: Sequence[Record], what: str = "activations
             )
     left_out = f" {len(records) - len(shown)} more are not shown." if len(records) > len(shown) else ""
     caption = f"Of one network each; every histogram has its own range, printed below it.{left_out}"
-    return Chart(f"{what.capitalize()} through depth", canvas.svg, caption)
+    return Chart(f"{what.capitalize()} through depth", canvas.svg, caption, figure=canvas.figure)
 
 
 def _bars(axes: Any, histogram: dict[str, list[float]], colour: str) -> None:

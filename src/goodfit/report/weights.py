@@ -40,5 +40,5 @@ def weight_histograms(names: Sequence[str], weights: Sequence[np.ndarray], stds:
     ]
     return Chart(
         "Initial weights", canvas.svg, "Dashed: mean and one standard deviation to both sides, by the law.",
-        ["initialiser", "weights", "mean", "std", "largest"], table,
+        ["initialiser", "weights", "mean", "std", "largest"], table, canvas.figure,
     )  # fmt: skip
