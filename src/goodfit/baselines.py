@@ -153,7 +153,8 @@ def _sample(task: Task, seed: int, most: int | None) -> tuple[Which, str]:
     if min(limits) == total:
         return _ALL, ""
     order = np.random.default_rng(seed).permutation(total)
-    of_each_class = [] if task.kind == "regression" else np.unique(task.truth("train")[order], return_index=True)[1]
+    classes = task.truth("train")[order] if task.code.classes else order[:0]
+    of_each_class = np.unique(classes, return_index=True)[1]
     rows = np.union1d(order[: min(limits)], order[of_each_class])
     return rows, f", fitted on {len(rows)} of {total} images, drawn at random"
 
