@@ -3,7 +3,7 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -171,17 +171,3 @@ def test_labels_of_ones_own_follow_the_rows_that_are_fetched() -> None:
     for member in range(2):
         for place, row in zip(places[member].ravel(), rows[member].ravel(), strict=True):
             assert torch.equal(found.x[place], CLASSES.train.x[row]) and found.y[member, place] == labels[member, row]
-
-
-def test_one_ahead_gives_all_in_order_and_closes_when_left() -> None:
-    from goodfit.population.workers import one_ahead
-
-    assert list(one_ahead(lambda k: k * k, range(7))) == [k * k for k in range(7)] and not list(one_ahead(abs, []))
-    done: list[int] = []
-
-    def left() -> Iterator[int]:
-        coming = one_ahead(lambda k: done.append(k) or k, range(100))
-        yield next(coming)
-        coming.close()
-
-    assert list(left()) == [0] and len(done) <= 2

@@ -26,6 +26,8 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     pool, all_there = ThreadPoolExecutor(workers, "goodfit"), Barrier(workers)
 
     def settle() -> None:
+        # PyTorch sets up each thread when that first asks or works in parallel, which would undo what was set before
+        torch.get_num_threads()
         torch.set_num_threads(1)
         all_there.wait()
 
