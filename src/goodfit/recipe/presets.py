@@ -70,7 +70,7 @@ IMAGE_PRESETS: dict[str, Preset] = {
     ),
     # ten minutes
     "default": Preset(
-        steps=5600, treatments=("standard",), rate_factors=(1.0,), decays=(0.05,), dropouts=(0.2,), seeds=2, members=8,
+        steps=4900, treatments=("standard",), rate_factors=(1.0,), decays=(0.05,), dropouts=(0.2,), seeds=2, members=8,
         width=None, model="cnn", augments=(_SHIFTED, _FLIPPED), check_seeds=4, rates=8, rate_seeds=1, rate_steps=60,
     ),
     # an hour
