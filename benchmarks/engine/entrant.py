@@ -10,7 +10,7 @@ import time
 
 import torch
 from contestants import contestants, product_peak
-from works import works
+from works import find_work
 
 
 def main(number: int, name: str) -> None:
@@ -18,7 +18,7 @@ def main(number: int, name: str) -> None:
     if name.startswith("peak"):
         run = product_peak(torch.bfloat16 if name.endswith("bfloat16") else torch.float32)
     else:
-        work = works()[number]
+        work = find_work(number)
         run = contestants(work)[name](work)
     began = time.perf_counter()
     run(3)

@@ -5,15 +5,15 @@ import sys
 import time
 
 from ours import goodfit
-from works import works
+from works import find_work
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-SECONDS = 0.6
+SECONDS = 0.4
 
 
 def growth(number: int) -> dict[int, float]:
     """Return seconds per network-step for every number of networks, on the resident kernel; the best of three."""
-    work = works()[number]
+    work = find_work(number)
     found = {}
     for members in COUNTS:
         run = goodfit(work, "resident", members=members)
