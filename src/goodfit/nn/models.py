@@ -95,8 +95,6 @@ def build_model(config: Config, input_shape: Sequence[int], outputs: int, sample
     module = make_module(config, input_shape, outputs)
     # a module of the user's own does not say what its activation is: ReLU is taken
     activation = settled(config).activation if isinstance(config.model, str) else "relu"
-    # PReLU starts as a leaky ReLU and is no formula alone: ReLU's gain is within 3 % of its own
-    activation = activation if activation in ACTIVATIONS else "relu"
     start = Start(module, lambda name: torch_generator(config.seed, "initial weights", name), gain(activation), sample)
     if isinstance(config.model, str) or config.init != "default":
         initialise(start, config.init, config.init_scale)
