@@ -22,6 +22,9 @@ def test_compare_answers_and_repeats(houses_csv: Path, tmp_path: Path, capsys: p
     assert record["rates"] and record["trainings"] == 4 * 3 + 4 * 6 * 2
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 5 and "which is best?" in page and "mathdefault" not in page
+    assert main(["inspect", str(out)]) == 0 and "does best" in capsys.readouterr().out
+    assert main(["report", str(out)]) == 0 and (out / "report.html").read_text() == page
+    assert main(["predict", str(out), str(houses_csv)]) == 2 and "studies leave none" in capsys.readouterr().err
     command = record["repeat"]["command"].split()
     assert main([*command[1:], "--out", str(tmp_path / "again"), "-q"]) == 0
     again = json.loads((tmp_path / "again" / "report.json").read_text())

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from goodfit.cli.console import say
+from goodfit.cli.studies import print_study
 from goodfit.data.builtin import BUILTIN
 from goodfit.data.images import read_images
 from goodfit.data.tables import read_table
@@ -35,7 +36,9 @@ def predict_command(
         raise GoodfitError(f"--out {out} must end in .csv or .parquet")
     folder = RunFolder.open(run)
     if not (folder.path / "model").exists():
-        raise GoodfitError(f"{run} has no model yet: continue the run with 'goodfit resume {run}'")
+        raise GoodfitError(
+            f"{run} has no model: continue a run of 'goodfit train' with 'goodfit resume {run}'; studies leave none"
+        )
     model = load_model(folder.path / "model")
     notes: list[str] = []
     table = model.table(_read_inputs(model, data, notes), notes)
@@ -67,6 +70,9 @@ def inspect_command(
     report = folder.read("report.json")
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
+        return
+    if "study" in report:
+        print_study(report, folder.path)
         return
     task, verdict = report["task"], report["verdict"]
     console = Console(highlight=False, soft_wrap=True)

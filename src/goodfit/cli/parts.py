@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from goodfit.cli.console import say
-from goodfit.cli.training import read_setting
+from goodfit.cli.request import read_setting
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.nn.activation_facts import ACTIVATION_FACTS
