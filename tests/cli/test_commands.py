@@ -220,7 +220,7 @@ def test_prediction_mistakes(
     for arguments, message in (
         ([run, tmp_path / "less.csv"], "lack 2 columns that the model needs: area, town"),
         ([damaged, tmp_path / "all.csv"], "was changed or damaged"),
-        ([unfinished, tmp_path / "all.csv"], "continue the run with 'goodfit resume"),
+        ([unfinished, tmp_path / "all.csv"], "with 'goodfit resume"),
         ([run, tmp_path / "all.csv", "--out", tmp_path / "p.txt"], "must end in .csv or .parquet"),
         ([run, tmp_path / "all.csv", "--out", tmp_path / "no" / "p.csv"], "choose another --out"),
     ):

@@ -33,7 +33,8 @@ def test_every_study_answers_with_a_page(name: str, images: gf.Task, house_task:
     study = STUDIES[name]
     task = {"fashion-mnist": images, "california-housing": house_task, "": None}[study.data]
     record = study.run(task, order(SMALL if task else {}))
-    assert record["question"].endswith("?") and record["answer"] and record["trainings"] > 3
+    assert record["question"].endswith("?") and record["answer"]
+    assert record["trainings"] > 3 or name == "signals"
     rows = {"train": 1, "validation": 1, "test": 1}
     whole = record | {
         "study": name, "goodfit": "0", "created": "today", "repeat": {"command": f"goodfit study {name}", "versions": {}},
