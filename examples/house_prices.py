@@ -17,8 +17,8 @@ from sklearn.model_selection import train_test_split
 
 import goodfit as gf
 from goodfit.data.builtin import load_builtin
-from goodfit.report import write_report
 from goodfit.paired import t_interval
+from goodfit.report import write_report
 from goodfit.training.folder import new_run_path
 
 TARGET = "MedHouseVal"
