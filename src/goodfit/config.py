@@ -84,6 +84,15 @@ class Config(BaseModel):
     dropout: Rate = 0.0
     dropconnect: Rate = 0.0
     """Share of the weights that each training step leaves out (Wan et al. 2013)."""
+    l1: Annotated[float, Number, Field(ge=0)] = 0.0
+    """Adds l1 * sum |w| to what is minimised, over the weights of layers (`goodfit.optim.penalties`); with `l2` the
+    elastic net (Zou & Hastie 2005). Losses that are reported hold no penalty."""
+    l2: Annotated[float, Number, Field(ge=0)] = 0.0
+    """Adds l2/2 * sum w^2 in the same way: through the gradient, so adaptive optimisers rescale it, which they do not do
+    to the decoupled `weight_decay` of AdamW."""
+    label_smoothing: Rate = 0.0
+    """Share of a label that is spread evenly over all classes (Szegedy et al. 2016), for cross-entropy. Losses that are
+    reported are those of the labels themselves."""
 
     # objective and optimiser
     loss: str = "auto"
@@ -91,7 +100,8 @@ class Config(BaseModel):
     optimiser: str = "adamw"
     lr: Annotated[float, Number, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Number, Field(ge=0)] = 0.0
-    """Decoupled for AdamW (Loshchilov & Hutter 2019), added to the gradient for Adam and SGD, as in PyTorch."""
+    """Decoupled for AdamW and Lion (Loshchilov & Hutter 2019), added to the gradient for the others, as in PyTorch. Of all
+    parameters, also biases and the scales of norms."""
     momentum: Rate = 0.9
     beta1: Rate = 0.9
     beta2: Rate = 0.999
@@ -143,7 +153,9 @@ class Config(BaseModel):
     max_steps: Count | None = None
     """Stop after so many optimiser steps, also in the middle of an epoch."""
     patience: Count | None = None
-    """Stop after so many epochs without a lower validation loss; the best weights are kept either way."""
+    """Stop after so many epochs without a lower validation loss."""
+    best_weights: bool = True
+    """Keep the weights of the epoch with the lowest validation loss; False keeps those of the last epoch."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """What matrix products are computed in; weights and optimiser stay in float32 either way."""

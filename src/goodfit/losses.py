@@ -36,6 +36,16 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return -output.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
 
 
+def smoothing_term(output: Tensor, target: Tensor) -> Tensor:
+    """What label smoothing adds to the cross-entropy for each unit of it: output[target] - mean(output).
+
+    With the share e of the label spread over C classes (Szegedy et al. 2016, section 7), the loss
+    -(1 - e) log p[target] - e/C sum_c log p[c] is cross-entropy + e * this.
+    """
+    centred = output - output.mean(-1, keepdim=True)
+    return centred.gather(-1, target.unsqueeze(-1)).squeeze(-1)
+
+
 LOSSES: dict[str, tuple[RowLoss, tuple[TaskKind, ...]]] = {
     "squared-error": (squared_error, ("regression",)),
     "absolute-error": (absolute_error, ("regression",)),

@@ -41,6 +41,7 @@ MEMBERS = [
     BASE.replace(seed=4, init="orthogonal", beta1=0.5, beta2=0.99, weight_decay=0.3),
     BASE.replace(seed=5, init="kaiming-normal", dropout=0.8, mixup=0.4),
     BASE.replace(seed=6, dropconnect=0.2, label_noise=0.3, epochs=3),
+    BASE.replace(seed=7, l1=1e-3, l2=0.02, best_weights=False),
 ]
 # members that differ in what only perceptrons may
 PERCEPTRONS = [*MEMBERS, BASE.replace(seed=7, train_rows=101), BASE.replace(seed=8, width=(18, 10), max_steps=9)]

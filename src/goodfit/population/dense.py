@@ -24,7 +24,9 @@ from goodfit.nn.dropout import alpha_drop
 from goodfit.nn.mlp import MLP
 from goodfit.nn.models import settled
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
+from goodfit.optim.penalties import penalised
 from goodfit.population.kernel import Batches, Snapshot
+from goodfit.population.own_values import own_values
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import gather
 from goodfit.population.start import first_network
@@ -105,6 +107,9 @@ class DenseKernel:
         self._blocks = [block.detach()[seats].requires_grad_() for block in self._blocks]
         self._slots = [[slot[seats] for slot in slots] for slots in self._slots]
         self._padding = list(range(len(self._configs))) if len(members) > 1 else [0, 0]
+        padded, device = [self._configs[k] for k in self._padding], self._problem.device
+        self._smoothing = own_values(self._configs, "label_smoothing", device=device)
+        self._penalties = own_values(padded, "l1", "l2", device=device)
         self._masks = [self._mask(layer) for layer in range(len(self._sizes[0]) - 2)]
 
     def _mask(self, layer: int) -> Tensor | None:
@@ -120,10 +125,13 @@ class DenseKernel:
         x = samples.x.flatten(2)
         output = self._forward(x[self._padding] if len(x) == 1 else x, batches.first_step + step)
         losses = samples.losses(output, self._problem.row_loss)
-        gradients = torch.autograd.grad(losses.sum(), self._blocks)
+        minimised = losses + samples.smoothing(output, self._smoothing)
+        gradients = torch.autograd.grad(minimised.sum(), self._blocks)
         values = Hyper(*hyper[self._padding].reshape(len(self._padding), -1, 1, 1).unbind(1))
         with torch.no_grad():
-            for block, gradient, slots in zip(self._blocks, gradients, self._slots, strict=True):
+            for name, block, gradient, slots in zip(self._names, self._blocks, gradients, self._slots, strict=True):
+                if self._penalties is not None and name.endswith("weight"):
+                    gradient = penalised(block, gradient, *self._penalties.reshape(2, -1, 1, 1))
                 self._optimiser.update(block, gradient, slots, values)
         return losses.detach()[: len(self._configs)]
 

@@ -21,7 +21,9 @@ from goodfit.nn.models import STRUCTURE
 from goodfit.nn.normalisation import write_out_norms
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
+from goodfit.optim.penalties import is_penalised, penalised
 from goodfit.population.kernel import Batches, Snapshot
+from goodfit.population.own_values import own_values
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import Samples, gather
 from goodfit.population.sequential import draws_random_numbers, shaped
@@ -94,6 +96,9 @@ class GenericKernel:
             for name, value in tensors.items():
                 tensors[name] = value[seats]
         self._slots = {name: [slot[seats] for slot in slots] for name, slots in self._slots.items()}
+        configs = [self._configs[k] for k in self._padding]
+        self._smoothing = own_values(configs, "label_smoothing", device=self._problem.device)
+        self._penalties = own_values(configs, "l1", "l2", device=self._problem.device)
 
     def _set_keys(self, step: int) -> None:
         for name, layer, number in keyed_dropouts(self._module):
@@ -106,24 +111,34 @@ class GenericKernel:
         opposite = samples.opposite if samples.opposite is not None else samples.y
         seats = self._padding if len(samples.x) == 1 else slice(None)
         batch = (samples.x[seats], samples.y[seats], opposite[seats], samples.weight[seats], samples.mix[seats])
-        gradients, losses = vmap(grad_and_value(self._loss), in_dims=(0, 0, 0, *[0] * 5, None))(
-            self._parameters, self._frozen, self._buffers, *batch, mix
-        )
+        smoothing = None if self._smoothing is None else 0
+        gradients, (_, losses) = vmap(
+            grad_and_value(self._loss, has_aux=True), in_dims=(0, 0, 0, *[0] * 5, None, smoothing)
+        )(self._parameters, self._frozen, self._buffers, *batch, mix, self._smoothing)
         with torch.no_grad():
             for name, p in self._parameters.items():
-                values = Hyper(*(h.reshape(-1, *[1] * (p.ndim - 1)) for h in hyper.unbind(1)))
-                self._optimiser.update(p, gradients[name], self._slots[name], values)
+                own = (-1, *[1] * (p.ndim - 1))
+                gradient = gradients[name]
+                if self._penalties is not None and is_penalised(p[0]):
+                    gradient = penalised(p, gradient, *(value.reshape(own) for value in self._penalties))
+                values = Hyper(*(h.reshape(own) for h in hyper.unbind(1)))
+                self._optimiser.update(p, gradient, self._slots[name], values)
         return losses
 
     def _loss(
         self, parameters: Tensors, frozen: Tensors, buffers: Tensors, x: Tensor, y: Tensor, opposite: Tensor,
-        weight: Tensor, mix: Tensor, mixed: bool,
-    ) -> Tensor:  # fmt: skip
-        """Return one member's loss on its batch, [B, ...]."""
+        weight: Tensor, mix: Tensor, mixed: bool, smoothing: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Return what one member minimises on its batch, [B, ...], and the loss that is reported."""
         output = functional_call(self._module, (parameters | frozen, buffers), (x,))
         output = shaped(output, len(x), self._problem.outputs)
         samples = Samples(x, y[None], opposite[None] if mixed else None, weight[None], mix[None])
-        return samples.losses(output[None], self._problem.row_loss)[0]
+        loss = samples.losses(output[None], self._problem.row_loss)[0]
+        if smoothing is None:
+            return loss, loss
+        added = samples.smoothing(output[None], smoothing[None])
+        assert isinstance(added, Tensor)
+        return loss + added[0], loss
 
 
 def _vectorisable(module: nn.Module) -> nn.Module:

@@ -46,7 +46,8 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one member ended, with its best weights: lowest validation loss, or the last where nothing is held out.
+    """How one member ended, with its best weights: lowest validation loss, or the last where nothing is held out or
+    `Config.best_weights` is off.
 
     `validation_output` is [n_validation, n_out] of those weights; None without a validation part. `first_losses` are
     those of the first `FIRST_STEPS` batches, each before its step.
@@ -86,6 +87,8 @@ class _Member:
     first_losses: list[float] = field(default_factory=list)
     best_loss: float = math.inf
     best_epoch: int = 0
+    kept_loss: float = math.inf
+    kept_epoch: int = 0
     weights: Snapshot = dict
     output: np.ndarray | None = None
 
@@ -100,6 +103,12 @@ class _Member:
     def train_loss(self) -> float:
         """Mean loss of the epoch so far."""
         return self.loss_sum / max(self.rows_seen, 1)
+
+    def is_to_be_kept(self, loss: float, problem: Problem) -> bool:
+        """Return whether the present weights replace those that were kept, by their validation loss."""
+        if problem.validation is None or not self.config.best_weights:
+            return math.isfinite(loss)
+        return loss < self.kept_loss
 
     def reason_to_leave(self, losses: tuple[float, float], step: int, late: bool) -> Reason | None:
         """Say why the member leaves at this border, or None if it stays."""
@@ -147,17 +156,18 @@ def train_population(
             validation_loss = float(held_out[i]) if problem.validation else None
             yield EpochRecord(member.index, member.epoch, step, train_loss, validation_loss)
             judged = train_loss if validation_loss is None else validation_loss
-            better = math.isfinite(judged) if validation_loss is None else judged < member.best_loss
-            if better or member.epoch == 0:
-                member.best_loss, member.best_epoch, member.weights = judged, member.epoch, kernel.snapshot(k)
+            if member.epoch == 0 or member.is_to_be_kept(judged, problem):
+                member.kept_loss, member.kept_epoch, member.weights = judged, member.epoch, kernel.snapshot(k)
                 member.output = outputs[i] if outputs is not None else None
+            if validation_loss is None or judged < member.best_loss:
+                member.best_loss, member.best_epoch = judged, member.epoch
             reason = member.reason_to_leave((train_loss, judged), step, late)
             if reason:
                 leaving.add(k)
-                best_loss = member.best_loss if problem.validation else None
+                kept_loss = member.kept_loss if problem.validation else None
                 spent = time.monotonic() - started
                 yield Outcome(
-                    member.index, reason, member.best_epoch, member.epoch, step, best_loss, member.output,
+                    member.index, reason, member.kept_epoch, member.epoch, step, kept_loss, member.output,
                     member.weights(), np.array(member.first_losses), spent,
                 )  # fmt: skip
         if leaving:

@@ -23,8 +23,7 @@ class OwnData:
         self.count = min(config.train_rows or available, available)
         self._rows = None
         if self.count < available:
-            order = numpy_generator(config.seed, "training rows").permutation(available)
-            self._rows = np.sort(order[: self.count])
+            self._rows = training_rows(config, available)
         self.targets = noisy_targets(config, problem) if config.label_noise else None
         # a last batch of one row is left out (another row in every epoch): batch norm cannot train on it
         lonely = self.count % config.batch_size == 1 and self.count > config.batch_size > 1
@@ -61,6 +60,14 @@ class OwnData:
             for step in range(first_step, first_step + steps)
         ]
         return np.array(draws, np.float32)
+
+
+def training_rows(config: Config, available: int) -> np.ndarray:
+    """Return the rows that a member trains on, drawn by its seed where `train_rows` asks for fewer: sorted int64 [n]."""
+    if config.train_rows is None or config.train_rows >= available:
+        return np.arange(available)
+    order = numpy_generator(config.seed, "training rows").permutation(available)
+    return np.sort(order[: config.train_rows])
 
 
 def noisy_targets(config: Config, problem: Problem) -> Tensor:

@@ -129,18 +129,19 @@ class _Member:
         target, label = (y.numpy(), _NO_LABELS) if y.is_floating_point() else (_NOTHING, y.numpy())
         hyper = hyper_table(self.config, rates, first_step).astype(np.float32)
         optimiser, losses = OPTIMISER_CODES[self.config.optimiser], np.empty(len(rows))
+        added = [np.float32(getattr(self.config, name)) for name in ("label_smoothing", "l1", "l2")]
         data = (x, target, label, rows, counts, mix, program.ops, program.numbers, self._keys(first_step, len(rows)))
         weights = (self._p, self._g, *self._slots)
         if program.small:
             size = program.units * BLOCK
             arenas = _memory.parts(size, size, size, len(self._p) * LANES)
-            train_small(*data, *weights, hyper, loss, optimiser, *arenas, self._dropped, losses)
+            train_small(*data, *weights, hyper, loss, *added, optimiser, *arenas, self._dropped, losses)
         else:
             size = program.units * rows.shape[1]
             arenas = _memory.parts(size, size, size, program.inputs * rows.shape[1], program.saved, program.scratch)
             images = (*arenas[4:5], _choices(program, rows.shape[1]), arenas[5]) if program.has_images else None
             train_steps(
-                *data, *weights, self._state, hyper, loss, optimiser, *arenas[:4], self._dropped, losses, images
+                *data, *weights, self._state, hyper, loss, *added, optimiser, *arenas[:4], self._dropped, losses, images
             )  # fmt: skip
         self._steps += len(rows)
         return losses

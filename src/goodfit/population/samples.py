@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from goodfit.losses import RowLoss
+from goodfit.losses import RowLoss, smoothing_term
 from goodfit.population.kernel import Batches
 
 
@@ -31,6 +31,10 @@ class Samples:
         if self.opposite is not None:
             rows = self.mix * rows + (1 - self.mix) * row_loss(output, self.opposite)
         return (rows * self.weight).sum(1)
+
+    def smoothing(self, output: Tensor, share: Tensor | None) -> Tensor | float:
+        """Return what label smoothing by `share` [K] adds to the mean losses: [K]; 0 where no member smooths (None)."""
+        return 0.0 if share is None else share * self.losses(output, smoothing_term)
 
 
 def gather(batches: Batches, step: int, *, filled: bool = True) -> Samples:
@@ -72,6 +76,10 @@ class Batch:
         if self.opposite is None:
             return loss
         return self.share * loss + (1 - self.share) * row_loss(output, self.opposite).mean()
+
+    def smoothing(self, output: Tensor, share: float) -> Tensor | float:
+        """Return what label smoothing by `share` adds to the mean loss."""
+        return share * self.loss(output, smoothing_term) if share else 0.0
 
 
 def gather_one(batches: Batches, step: int, member: int) -> Batch:

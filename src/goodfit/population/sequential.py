@@ -12,6 +12,7 @@ from goodfit.errors import GoodfitError
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
 from goodfit.nn.normalisation import write_out_norms
 from goodfit.optim.optimisers import find_optimiser
+from goodfit.optim.penalties import is_penalised, penalised
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import gather_one
@@ -88,6 +89,8 @@ class Network:
             write_out_norms(module)
         self._module = module.to(problem.device)
         self._parameters = [p for p in self._module.parameters() if p.requires_grad]
+        penalty = config.l1 or config.l2
+        self._penalised = [p for p in self._parameters if is_penalised(p)] if penalty else []
         self._dropouts = [(layer, number) for _, layer, number in keyed_dropouts(self._module) if layer.active]
         self._optimiser = find_optimiser(config.optimiser).torch(self._parameters, config)
         self._draws = draws_random_numbers(self._module, problem)
@@ -119,10 +122,15 @@ class Network:
             layer.key.fill_(step_key(layer, place, self._config.seed, number))
         with self._surroundings(number):
             output = self._shaped(self._module(batch.x), len(batch.x))
-        loss = batch.loss(output.float(), self._problem.row_loss)
+        output = output.float()
+        loss = batch.loss(output, self._problem.row_loss)
         for p in self._parameters:  # as zero_grad does, without its bookkeeping: a third of a tiny network's update
             p.grad = None
-        loss.backward()
+        minimised = loss + batch.smoothing(output, self._config.label_smoothing)
+        minimised.backward()
+        for p in self._penalised:
+            if p.grad is not None:
+                p.grad = penalised(p.detach(), p.grad, self._config.l1, self._config.l2)
         self._optimiser.step()
         return loss.detach()
 

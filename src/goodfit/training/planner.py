@@ -104,7 +104,7 @@ def _fitting(config: Config, problem: Problem, kernel: str) -> list[str]:
 def _refusal(kernel: str, config: Config, problem: Problem) -> str | None:
     """Return why a kernel cannot train a config; asked once for each make of network and shape of data."""
     make = config.replace(seed=0, lr=1e-3, weight_decay=0.0, dropout=min(config.dropout, 0.5), init="default",
-                          init_scale=1.0, augment=())  # fmt: skip
+                          init_scale=1.0, augment=(), l1=0.0, l2=0.0, label_smoothing=0.0)  # fmt: skip
     model: Any = config.model
     return _asked(kernel, repr(make), model, problem.input_shape, problem.outputs, problem.row_loss, problem.device,
                   _Unhashed((make, problem)))  # fmt: skip

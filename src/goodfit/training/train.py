@@ -12,7 +12,7 @@ from goodfit.config import Config
 from goodfit.data.augmentation import read_augmentation
 from goodfit.data.decorrelation import read_decorrelation
 from goodfit.errors import GoodfitError
-from goodfit.losses import find_loss
+from goodfit.losses import cross_entropy, find_loss
 from goodfit.nn.models import check_names
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.optim.schedules import rate_table
@@ -133,7 +133,10 @@ def _check(configs: Sequence[Config], task: Task) -> None:
         raise GoodfitError("no configs to train: vary() over an empty list gives none")
     for config in configs:
         check_names(config)
-        find_loss(config.loss, task.kind)
+        if find_loss(config.loss, task.kind) is not cross_entropy and config.label_smoothing:
+            raise GoodfitError(
+                f"setting 'label_smoothing' is {config.label_smoothing:g}, which is for cross-entropy: the loss of {task.name} is another, leave it out"
+            )
         find_optimiser(config.optimiser)
         rate_table(config, 1)
         _check_treatment(config, task)

@@ -59,8 +59,22 @@ def _cross_entropy(output, label, weight, gradient, highest, total_exp):
 
 
 @loop
-def add_loss(code, n_out, rows, output_at, gradient_at, target_at, label_at, weight_at, scratch_at):
-    """Return the weighted sum of the rows' losses and add its gradient. All arrays are given by their address.
+def _smooth(output, label, weight, gradient, smoothing):
+    """Add the gradient of `goodfit.losses.smoothing_term`, times `smoothing`."""
+    classes, rows = output.shape
+    share = smoothing / F(classes)
+    for c in range(classes):
+        for i in range(rows):
+            gradient[c, i] -= share * weight[i]
+    for i in range(rows):
+        gradient[label[i], i] += smoothing * weight[i]
+
+
+@loop
+def add_loss(code, smoothing, n_out, rows, output_at, gradient_at, target_at, label_at, weight_at, scratch_at):
+    """Return the weighted sum of the rows' losses; add its gradient, and that of label smoothing by the share `smoothing`.
+
+    All arrays are given by their address.
 
     Shape:
         output, gradient: [n_out, rows]. target: float32 [rows] (regression). label: int64 [rows] (class index).
@@ -70,5 +84,8 @@ def add_loss(code, n_out, rows, output_at, gradient_at, target_at, label_at, wei
     weight = floats(weight_at, rows)
     if code == 3:
         scratch = floats(scratch_at, (2, rows))
-        return _cross_entropy(output, integers(label_at, rows), weight, gradient, scratch[0], scratch[1])
+        label = integers(label_at, rows)
+        if smoothing > _ZERO:
+            _smooth(output, label, weight, gradient, smoothing)
+        return _cross_entropy(output, label, weight, gradient, scratch[0], scratch[1])
     return _regression(code, output, floats(target_at, rows), weight, gradient)

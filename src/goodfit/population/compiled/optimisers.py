@@ -1,7 +1,9 @@
 """One pass over the parameters for each optimiser: the formulas of `goodfit.optim.optimisers`, element by element."""
 
 from goodfit.optim.optimisers import OPTIMISERS, Hyper
+from goodfit.optim.penalties import penalised
 from goodfit.population.compiled.jit import compiled_formula, loop
+from goodfit.population.compiled.program import C_OUT, CONVOLUTION, KERNEL_H, KERNEL_W, KIND, LINEAR, N_IN, N_OUT, WEIGHT, C
 
 _sgd = compiled_formula(OPTIMISERS["sgd"].formula)
 _nesterov = compiled_formula(OPTIMISERS["nesterov"].formula)
@@ -11,11 +13,27 @@ _adadelta = compiled_formula(OPTIMISERS["adadelta"].formula)
 _adam = compiled_formula(OPTIMISERS["adam"].formula)
 _adamw = compiled_formula(OPTIMISERS["adamw"].formula)
 _lion = compiled_formula(OPTIMISERS["lion"].formula)
+_penalised = compiled_formula(penalised)
 
 OPTIMISER_CODES = {
     name: code
     for code, name in enumerate(("sgd", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "lion"))
 }
+
+
+@loop
+def penalise(ops, p, g, l1, l2):
+    """Add the gradient of the penalties (`goodfit.optim.penalties`) on the weights of all layers to g [P]."""
+    for k in range(len(ops)):
+        op = ops[k]
+        if op[KIND] == LINEAR:
+            stop = op[WEIGHT] + op[N_IN] * op[N_OUT]
+        elif op[KIND] == CONVOLUTION:
+            stop = op[WEIGHT] + op[C_OUT] * op[C] * op[KERNEL_H] * op[KERNEL_W]
+        else:
+            continue
+        for i in range(op[WEIGHT], stop):
+            g[i] = _penalised(p[i], g[i], l1, l2)
 
 
 @loop

@@ -8,7 +8,7 @@ import numpy as np
 
 from goodfit.population.compiled.jit import loop
 from goodfit.population.compiled.losses import add_loss
-from goodfit.population.compiled.optimisers import update
+from goodfit.population.compiled.optimisers import penalise, update
 from goodfit.population.compiled.passes import activate, drop_units, drop_weights, times
 from goodfit.population.compiled.program import (
     ACTIVATION,
@@ -151,7 +151,8 @@ def _gather(x_at, n, chosen_at, opposite_at, mix, values_at):
 
 @loop
 def _loss(
-    loss, target_at, label_at, chosen_at, opposite_at, real, part, mix, n_out, out_at, gradient_at, seen_at, memory_at
+    loss, smoothing, target_at, label_at, chosen_at, opposite_at, real, part, mix, n_out, out_at, gradient_at, seen_at,
+    memory_at,
 ):  # fmt: skip
     """Return the block's part of the mean loss, and write its gradient at the outputs; `real` samples count.
 
@@ -173,15 +174,16 @@ def _loss(
             for i in range(BLOCK):
                 labels[i] = integer_at(label_at, integer_at(rows_at, i))
         mean += add_loss(
-            loss, n_out, BLOCK, out_at, gradient_at, memory_at, seen_at, memory_at + _BYTES, memory_at + 2 * _BYTES
+            loss, smoothing, n_out, BLOCK, out_at, gradient_at, memory_at, seen_at, memory_at + _BYTES,
+            memory_at + 2 * _BYTES,
         )  # fmt: skip
     return mean
 
 
 @loop
 def train_small(
-    x, target, label, rows, counts, mix, ops, numbers, keys, p, g, a, b, hyper, loss, optimiser, values, slopes, deltas,
-    sums, dropped, losses,
+    x, target, label, rows, counts, mix, ops, numbers, keys, p, g, a, b, hyper, loss, smoothing, l1, l2, optimiser, values,
+    slopes, deltas, sums, dropped, losses,
 ):  # fmt: skip
     """Take S steps (see `goodfit.population.compiled.steps.train_steps`).
 
@@ -227,7 +229,7 @@ def train_small(
                     alpha, rate = integer_at(op, CODE), numbers[k, RATE]
                     drop_units(alpha, keys[s, k], rate, values_at + row, slopes_at + row, units, BLOCK, start)
             mean += _loss(
-                loss, target_at, label_at, block_at, opposite_at, count - start, part, share, outputs,
+                loss, smoothing, target_at, label_at, block_at, opposite_at, count - start, part, share, outputs,
                 values_at + out, deltas_at + out, seen_at, memory_at,
             )  # fmt: skip
             for k in range(last, -1, -1):
@@ -242,6 +244,8 @@ def train_small(
             g[i] = total_of(load(sums, i * LANES))
         if dropped.size > 0:
             _drop_weights(ops, numbers, keys[s], g, g)
+        if l1 > _ZERO or l2 > _ZERO:
+            penalise(ops, p, g, l1, l2)
         update(optimiser, p, g, a, b, hyper[s])
         losses[s] = mean
 

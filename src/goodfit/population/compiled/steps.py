@@ -17,7 +17,7 @@ from goodfit.population.compiled.images import (
 )
 from goodfit.population.compiled.jit import loop, sums
 from goodfit.population.compiled.losses import add_loss
-from goodfit.population.compiled.optimisers import update
+from goodfit.population.compiled.optimisers import penalise, update
 from goodfit.population.compiled.passes import activate, drop_units, drop_weights, times
 from goodfit.population.compiled.program import (
     ACTIVATION,
@@ -249,8 +249,8 @@ def _backward(ops, numbers, keys, p, g, dropped, batch, values, slopes, deltas, 
 
 @loop
 def train_steps(
-    x, target, label, rows, counts, mix, ops, numbers, keys, p, g, a, b, state, hyper, loss, optimiser, values, slopes,
-    deltas, batch, dropped, losses, images,
+    x, target, label, rows, counts, mix, ops, numbers, keys, p, g, a, b, state, hyper, loss, smoothing, l1, l2, optimiser,
+    values, slopes, deltas, batch, dropped, losses, images,
 ):  # fmt: skip
     """Take S steps with one network; write the mean loss of each batch to `losses` [S].
 
@@ -260,6 +260,7 @@ def train_steps(
         mix: float32 [S], share of a row's own sample in it (Mixup; 1 is none).
         ops: int64 [ops, FIELDS]; numbers: float64 [ops, NUMBERS]; keys: uint64 [S, ops].
         p, g, a, b: float32 [P]. state: running statistics. hyper: float32 [S, fields of `Hyper`].
+        smoothing, l1, l2: float32, label smoothing and penalties, which are not in the losses written.
         values, slopes, deltas: scratch [units * B]. batch: scratch [n_in * B]. dropped: [P], or empty.
         images: None for perceptrons, else (saved [..], choice uint8 [..], scratch [conv_scratch]).
     """
@@ -289,10 +290,12 @@ def train_steps(
                 else:
                     labels[i] = label[r]
             mean += add_loss(
-                loss, outputs, n, _at(values, begin), _at(deltas, begin), truth.ctypes.data, labels.ctypes.data,
+                loss, smoothing, outputs, n, _at(values, begin), _at(deltas, begin), truth.ctypes.data, labels.ctypes.data,
                 weight.ctypes.data, scratch.ctypes.data,
             )  # fmt: skip
         _backward(ops, numbers, keys[s], p, g, dropped, batch, values, slopes, deltas, images, n)
+        if l1 > _ZERO or l2 > _ZERO:
+            penalise(ops, p, g, l1, l2)
         update(optimiser, p, g, a, b, hyper[s])
         losses[s] = mean
 
