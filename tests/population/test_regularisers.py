@@ -1,6 +1,5 @@
 """Every regulariser equals its definition on every kernel, and disturbs nobody beside it."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -47,9 +46,14 @@ def plain_loop(
     return means, module.state_dict()
 
 
-def assert_equals(config: Config, problem: Problem, kernel: str, expected: tuple[list[float], dict[str, Tensor]]) -> None:
+def assert_equals(
+    config: Config, problem: Problem, kernel: str, expected: tuple[list[float], dict[str, Tensor]]
+) -> None:
     """The member in the middle of three equals a plain loop in its losses, which hold no penalty, and its weights."""
-    beside = [config.replace(l1=0, l2=0, label_smoothing=0, seed=8), config.replace(l1=0.5, label_smoothing=0.5, seed=9)]
+    beside = [
+        config.replace(l1=0, l2=0, label_smoothing=0, seed=8),
+        config.replace(l1=0.5, label_smoothing=0.5, seed=9),
+    ]
     outcome, records = run([beside[0], config, beside[1]], problem, kernel)[1]
     np.testing.assert_allclose([r.train_loss for r in records[1:]], expected[0], rtol=1e-4)
     for name, weight in expected[1].items():
@@ -63,9 +67,7 @@ def assert_equals(config: Config, problem: Problem, kernel: str, expected: tuple
     [{"l1": 3e-3}, {"l2": 0.1}, {"l1": 2e-3, "l2": 0.05}, {"label_smoothing": 0.2}, {"label_smoothing": 0.1, "l1": 2e-3}],
     ids=str,
 )  # fmt: skip
-def test_penalties_and_smoothing_equal_autograd(
-    kernel: str, width: tuple[int, ...], changes: dict[str, float]
-) -> None:
+def test_penalties_and_smoothing_equal_autograd(kernel: str, width: tuple[int, ...], changes: dict[str, float]) -> None:
     config = SMOOTH.replace(width=width, **changes)
     assert_equals(config, UNHELD, kernel, plain_loop(config, UNHELD))
 
@@ -102,7 +104,10 @@ def test_decoupled_decay_against_l2(kernel: str) -> None:
         settings = {"lr": config.lr, "eps": config.eps}
         if config.l2:
             layers = {w: [p for p in module.parameters() if (p.ndim > 1) == w] for w in (True, False)}
-            groups = [{"params": layers[True], "weight_decay": config.l2}, {"params": layers[False], "weight_decay": 0.0}]
+            groups = [
+                {"params": layers[True], "weight_decay": config.l2},
+                {"params": layers[False], "weight_decay": 0.0},
+            ]
             optimiser: torch.optim.Optimizer = torch.optim.Adam(groups, **settings)
         else:
             optimiser = torch.optim.AdamW(module.parameters(), weight_decay=config.weight_decay, **settings)
@@ -118,7 +123,9 @@ def test_smoothing_goes_with_mixup_and_label_noise(kernel: str) -> None:
     """Mixed and noisy labels are smoothed, alike on every kernel."""
     config = BASE.replace(epochs=6, label_smoothing=0.2, mixup=0.4, label_noise=0.2)
     reference = losses(run([config], CLASSES, "sequential")[0])
-    assert np.abs(losses(run([config.replace(label_smoothing=0)], CLASSES, "sequential")[0]) / reference - 1).max() > 1e-3
+    assert (
+        np.abs(losses(run([config.replace(label_smoothing=0)], CLASSES, "sequential")[0]) / reference - 1).max() > 1e-3
+    )
     np.testing.assert_allclose(losses(run([config], CLASSES, kernel)[0]), reference, rtol=1e-4)
 
 
@@ -177,7 +184,9 @@ def test_dropconnect_leaves_out_its_share_and_keeps_the_mean(rate: float) -> Non
         shares = left_out.mean(axis)
         assert np.abs(shares - rate).max() < 5.5 * deviation / np.sqrt(length)
     correlation = np.corrcoef(left_out[:, :200].T)[np.triu_indices(200, 1)]
-    assert abs(correlation.mean()) < 5 / np.sqrt(steps * len(correlation)) and np.abs(correlation).max() < 6 / np.sqrt(steps)
+    assert abs(correlation.mean()) < 5 / np.sqrt(steps * len(correlation)) and np.abs(correlation).max() < 6 / np.sqrt(
+        steps
+    )
     compiled = np.zeros(80 * 50, np.float32)
     drop_weights(np.uint64(step_key(layer, 0, 3, 7) % 2**64), rate, np.ones_like(compiled), compiled, 0, compiled.size)
     np.testing.assert_array_equal(compiled.reshape(shape), masks[7])
@@ -199,7 +208,7 @@ def test_last_weights_instead_of_the_best(kernel: str) -> None:
 
 
 def test_smoothing_needs_classes(house_task: gf.Task) -> None:
-    with pytest.raises(gf.GoodfitError, match="setting 'label_smoothing' is 0.1, which is for cross-entropy"):
+    with pytest.raises(gf.GoodfitError, match=r"setting 'label_smoothing' is 0\.1, which is for cross-entropy"):
         gf.train(Config(label_smoothing=0.1), house_task)
     with pytest.raises(gf.GoodfitError, match="setting 'l1' is -1"):
         Config(l1=-1)

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.charts import short
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
+from goodfit.report.gaps import gaps
 from goodfit.report.signals import histograms_through_depth, variance_through_depth
 from goodfit.wording import figure
 
@@ -25,6 +26,8 @@ def study_charts(record: Record) -> dict[str, Chart]:
         charts["gradient"] = variance_through_depth(found, "gradient")
         charts["activations"] = histograms_through_depth(found)
         charts["gradients"] = histograms_through_depth(found, "gradients")
+    for found in record.get("gaps", []):
+        charts[f"gap-{found['rows']}"] = gaps(found)
     if "standings" in record:
         charts["standings"] = standings(record)
         charts["validation"] = curves(record, "validation", "Validation loss", "epoch")

@@ -38,11 +38,11 @@ class Means:
     on_progress: Callable[[Progress], None] | None = None
     on_stage: Callable[[str, str], None] = field(default=lambda name, what: None)
 
-    def train(self, configs: Sequence[Config], task: Task, stage: str) -> Runs:
-        """Train, keeping no weights: a comparison needs only losses and metrics."""
+    def train(self, configs: Sequence[Config], task: Task, stage: str, keep_weights: bool = False) -> Runs:
+        """Train, mostly keeping no weights: a comparison needs only losses and metrics."""
         return train(
             configs, task, folder=self.folder, stage=stage, device=self.device, time_limit=self.time_limit,
-            keep_weights=False, on_progress=self.on_progress,
+            keep_weights=keep_weights, on_progress=self.on_progress,
         )  # fmt: skip
 
 
@@ -132,16 +132,37 @@ def _tune(
 ) -> list[tuple[float, list[list[float | None]]]]:
     """Return for each config its best rate, and [rate, mean validation loss] of all that were tried."""
     means.on_stage("learning rates", f"{len(rates)} for each of {len(configs)} variants, with seeds of their own")
-    seeds = range(TUNING_FIRST_SEED, TUNING_FIRST_SEED + TUNING_SEEDS)
-    tried = [config.replace(lr=rate, seed=seed) for config in configs for rate in rates for seed in seeds]
-    losses = np.array(
-        [t.validation_loss if t.reason != "diverged" else np.inf for t in means.train(tried, task, "rates")]
-    )
-    means_of = np.where(np.isfinite(losses), losses, np.inf).reshape(len(configs), len(rates), len(seeds)).mean(2)
+    candidates = [[config.replace(lr=rate) for rate in rates] for config in configs]
     return [
-        (float(rates[int(row.argmin())]), [[float(r), float(v) if np.isfinite(v) else None] for r, v in zip(rates, row, strict=True)])
-        for row in means_of
-    ]  # fmt: skip
+        (float(rates[best]), [[float(r), v] for r, v in zip(rates, losses, strict=True)])
+        for best, losses in choose(task, candidates, means, "rates")
+    ]
+
+
+def choose(
+    task: Task, candidates: Sequence[Sequence[Config]], means: Means, stage: str
+) -> list[tuple[int, list[float | None]]]:
+    """Return for each list of configs the position of the best one, and the mean validation loss of all of them.
+
+    Each is trained with `TUNING_SEEDS` seeds of their own, which judge nothing afterwards. One alone is not trained. The
+    loss is None where a training diverged.
+    """
+    seeds = range(TUNING_FIRST_SEED, TUNING_FIRST_SEED + TUNING_SEEDS)
+    tried = [c.replace(seed=seed) for configs in candidates if len(configs) > 1 for c in configs for seed in seeds]
+    trainings = iter(means.train(tried, task, stage)) if tried else iter(())
+    found: list[tuple[int, list[float | None]]] = []
+    for configs in candidates:
+        if len(configs) == 1:
+            found.append((0, [None]))
+            continue
+        losses = np.array([[_tuning_loss(next(trainings)) for _ in seeds] for _ in configs]).mean(1)
+        found.append((int(losses.argmin()), [float(v) if np.isfinite(v) else None for v in losses]))
+    return found
+
+
+def _tuning_loss(training: Training) -> float:
+    diverged = training.reason == "diverged" or not np.isfinite(training.validation_loss)
+    return np.inf if diverged else training.validation_loss
 
 
 def _value(training: Training, by: str) -> float | None:

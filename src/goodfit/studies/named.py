@@ -11,6 +11,7 @@ from goodfit.optim import SCHEDULES
 from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.rates import rates_study
+from goodfit.studies.regularisation import Size, regularisation_study
 from goodfit.studies.signals import signals_study
 from goodfit.task import Task
 
@@ -106,6 +107,18 @@ def _rates(task: Task | None, order: Order) -> dict[str, Any]:
     )
 
 
+def _regularisation(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if order.axes:
+        raise GoodfitError("the study 'regularisation' varies the regularisers alone: leave out --vary")
+    base = Config(**{**REGULARISED, **order.settings, "seed": order.seed})
+    available = len(task.rows("train"))
+    wanted = {base.train_rows: base.epochs} if base.train_rows else LITTLE_AND_MUCH
+    epochs = base.epochs if "epochs" in order.settings else None
+    sizes = {min(rows, available): Size(min(rows, available), epochs or its) for rows, its in wanted.items()}
+    return regularisation_study(task, base, list(sizes.values()), seeds=order.seeds, means=order.means)
+
+
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
     own = {name for variant in variants for name in variant.settings}
     if axes and own <= set(axes):
@@ -134,6 +147,12 @@ INITS = (
     "zeros", "ones", "uniform(0, 1)", "uniform(-0.5, 0.5)", "normal(0, 0.01)", "normal(0, 1)", "general-rule",
     "normal-rule", "xavier-normal", "kaiming-normal", "default", "orthogonal", "zero", "lsuv",
 )  # fmt: skip
+REGULARISED = {
+    "width": 128, "depth": 1, "activation": "relu", "optimiser": "adamw", "lr": 2e-3, "batch_size": 100, "pixels": "min-max",
+    "best_weights": False,
+}  # fmt: skip
+LITTLE_AND_MUCH = {1000: 40, 20_000: 8}
+"""Training samples, and epochs for so many."""
 LEARNING = [name for name, facts in ACTIVATION_FACTS.items() if not facts.untrainable and name != "identity"]
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 NORM_RATES = (1e-3, 1e-2, 1e-1)
@@ -201,5 +220,8 @@ STUDIES: dict[str, Study] = {
         ),
     ),
     "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
+    "regularisation": Study(
+        "Which regularisers narrow the gap between training and validation?", "fashion-mnist", _regularisation, validation=0.05,
+    ),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip

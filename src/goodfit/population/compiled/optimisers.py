@@ -3,7 +3,18 @@
 from goodfit.optim.optimisers import OPTIMISERS, Hyper
 from goodfit.optim.penalties import penalised
 from goodfit.population.compiled.jit import compiled_formula, loop
-from goodfit.population.compiled.program import C_OUT, CONVOLUTION, KERNEL_H, KERNEL_W, KIND, LINEAR, N_IN, N_OUT, WEIGHT, C
+from goodfit.population.compiled.program import (
+    C_OUT,
+    CONVOLUTION,
+    KERNEL_H,
+    KERNEL_W,
+    KIND,
+    LINEAR,
+    N_IN,
+    N_OUT,
+    WEIGHT,
+    C,
+)
 
 _sgd = compiled_formula(OPTIMISERS["sgd"].formula)
 _nesterov = compiled_formula(OPTIMISERS["nesterov"].formula)

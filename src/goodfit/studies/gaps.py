@@ -1,0 +1,138 @@
+"""The gap between training and validation, with and without: its record, its tables, its words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from goodfit.metrics import Metric
+from goodfit.paired import LEVEL, t_interval
+from goodfit.wording import count, figure
+
+TRAIN_METRIC, VALIDATION_METRIC, TRAIN_LOSS, VALIDATION_LOSS = range(4)
+"""Columns of what is measured of one training."""
+
+Record = dict[str, Any]
+
+
+def gap_record(metric: Metric, rows: int, found: Mapping[str, tuple[str, np.ndarray]]) -> Record:
+    """Return gaps, validation values, and their changes against the first variant, as JSON values.
+
+    A gap is how much better a network is on its training samples than on the validation part: of the metric, and of the
+    loss. Changes are paired over the seeds; their intervals hold together over the variants (Bonferroni).
+
+    Args:
+        rows: number of training samples.
+        found: for each variant its settings in words, and what was measured: [seeds, 4], NaN where a training diverged.
+    """
+    reference = next(iter(found.values()))[1]
+    together = 1 - (1 - LEVEL) / max(len(found) - 1, 1)
+    variants = []
+    for name, (settings, values) in found.items():
+        known = np.isfinite(values).all(1)
+        sides = {}
+        for side, columns, greater in (
+            ("metric", (TRAIN_METRIC, VALIDATION_METRIC), metric.greater_is_better),
+            ("loss", (TRAIN_LOSS, VALIDATION_LOSS), False),
+        ):
+            sides[side] = _side(values[:, columns], reference[:, columns], greater, together)
+        variants.append(
+            {"name": name, "settings": settings, "n": int(known.sum()), "diverged": int((~known).sum()), **sides}
+        )
+    return {
+        "rows": rows, "metric": metric.name, "greater_is_better": metric.greater_is_better, "variants": variants,
+    }  # fmt: skip
+
+
+def _side(values: np.ndarray, reference: np.ndarray, greater: bool, together: float) -> Record:
+    """Judge [seeds, (train, validation)] of one variant against those of the reference."""
+    sign = 1 if greater else -1
+    gaps, gaps_of_reference = (sign * (v[:, 0] - v[:, 1]) for v in (values, reference))
+    change, better = gaps - gaps_of_reference, sign * (values[:, 1] - reference[:, 1])
+    return {
+        "train": _mean(values[:, 0]),
+        "validation": _mean(values[:, 1]),
+        "gap": _mean(gaps),
+        "gaps": [float(g) if np.isfinite(g) else None for g in gaps],
+        "validations": [float(v) if np.isfinite(v) else None for v in values[:, 1]],
+        "change": _mean(change, together),
+        "change_verdict": _verdict(change, together, "larger", "smaller"),
+        "improvement": _mean(better, together),
+        "improvement_verdict": _verdict(better, together, "better", "worse"),
+    }
+
+
+def _mean(values: np.ndarray, level: float = LEVEL) -> list[float | None]:
+    """Return [mean, low, high] of what is finite."""
+    return [v if np.isfinite(v) else None for v in t_interval(values[np.isfinite(values)].tolist(), level)]
+
+
+def _verdict(values: np.ndarray, level: float, above: str, below: str) -> str:
+    _, low, high = _mean(values, level)
+    if low is None or high is None or low <= 0 <= high:
+        return "undecided"
+    return above if low > 0 else below
+
+
+def gap_tables(record: Record) -> list[Record]:
+    """Return the record as two tables for a page, of the metric and of the loss."""
+    return [
+        {
+            "title": f"Gap of {record['metric'] if side == 'metric' else 'the loss'} with {record['rows']:,} training samples",
+            "header": [
+                "", "setting", "training", "validation", "gap", "change of the gap", "the gap is", "validation improves by",
+                "validation is",
+            ],
+            "rows": [_row(variant, variant[side]) for variant in record["variants"]],
+        }
+        for side in ("metric", "loss")
+    ]  # fmt: skip
+
+
+def _row(variant: Record, side: Record) -> list[object]:
+    cells = [variant["name"], variant["settings"], side["train"][0], side["validation"][0], _words(side["gap"])]
+    if not any(side["change"]):
+        return [*cells, "", "", "", ""]  # the reference itself
+    return [
+        *cells, _words(side["change"]), side["change_verdict"], _words(side["improvement"]), side["improvement_verdict"],
+    ]  # fmt: skip
+
+
+def word_gaps(record: Record) -> list[str]:
+    """Return the answer in sentences, judged by the metric."""
+    reference, *others = record["variants"]
+    if reference["n"] == 0:
+        return [f"With {record['rows']:,} training samples every training without regulariser diverged."]
+    side = reference["metric"]
+    sentences = [
+        f"With {record['rows']:,} training samples and no regulariser {record['metric']} is {figure(side['train'][0])} on the"
+        f" training samples and {figure(side['validation'][0])} on held-out ones: a gap of {_words(side['gap'])}."
+    ]
+    for key, verdicts in (
+        ("change", {"smaller": "It is smaller beyond doubt with", "larger": "It is larger beyond doubt with",
+                    "undecided": "It cannot be told whether it changes with"}),
+        ("improvement", {"better": f"Validation {record['metric']} itself is better beyond doubt with",
+                         "worse": "It is worse beyond doubt with", "undecided": "It cannot be told whether it improves with"}),
+    ):  # fmt: skip
+        for verdict, words in verdicts.items():
+            named = [v for v in others if v["metric"][f"{key}_verdict"] == verdict]
+            told = [v["name"] + ("" if verdict == "undecided" else f" (by {_size(v['metric'][key])})") for v in named]
+            if told:
+                sentences.append(f"{words} {', '.join(told)}.")
+    broken = [f"{v['name']} {v['diverged']} of {v['diverged'] + v['n']}" for v in others if v["diverged"]]
+    if broken:
+        sentences.append(f"Trainings that diverged, and are in no mean: {', '.join(broken)}.")
+    sentences.append(
+        f"Intervals are 95 %, Student's t over {count(reference['n'], 'seed')}; changes are paired by seed, and their"
+        " intervals hold together (Bonferroni)."
+    )
+    return sentences
+
+
+def _words(values: list[float | None]) -> str:
+    mean, low, high = values
+    return figure(mean) if low is None else f"{figure(mean)} ({figure(low)} to {figure(high)})"
+
+
+def _size(values: list[float | None]) -> str:
+    return figure(None if values[0] is None else abs(values[0]))
