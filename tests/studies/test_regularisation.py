@@ -11,7 +11,9 @@ from goodfit.report.gaps import gaps
 from goodfit.studies import regularisation
 from goodfit.studies.comparison import TUNING_FIRST_SEED, Means, choose
 from goodfit.studies.gaps import gap_record, gap_tables, word_gaps
+from goodfit.studies.named import STUDIES, Order
 from goodfit.studies.regularisation import Regulariser, Size, regularisation_study
+from goodfit.wording import figure
 
 BASE = gf.Config(width=64, depth=1, batch_size=20, lr=0.01, best_weights=False)
 
@@ -38,7 +40,8 @@ def test_gaps_are_judged_against_the_first_and_paired() -> None:
     assert found["does nothing"]["metric"]["change_verdict"] == "undecided"
     assert (found["explodes"]["n"], found["explodes"]["diverged"]) == (0, 6)
     said = " ".join(word_gaps(record))
-    assert "It is smaller beyond doubt with helps (by 0.09" in said and "explodes 6 of 6" in said
+    assert f"It is smaller beyond doubt with helps (by {figure(-helps['change'][0])})." in said
+    assert "explodes 6 of 6" in said
     assert "larger beyond doubt with hurts" in said and "whether it changes with does nothing" in said
     table = gap_tables(record)[0]
     assert all(len(row) == len(table["header"]) for row in table["rows"])
@@ -80,3 +83,17 @@ def test_strengths_are_chosen_with_seeds_of_their_own(house_task: gf.Task) -> No
 def test_what_cannot_be_compared(house_task: gf.Task) -> None:
     with pytest.raises(gf.GoodfitError, match="1 seed for each regulariser: differences need at least two"):
         regularisation_study(house_task, BASE, [Size(60, 1)], seeds=1)
+    with pytest.raises(gf.GoodfitError, match="the study 'regularisation' varies the regularisers alone"):
+        STUDIES["regularisation"].run(house_task, Order(2, 0, {}, {"l1": [0, 1]}, Means()))
+
+
+def test_sizes_follow_the_settings_and_the_data(house_task: gf.Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"none": Regulariser([{}]), "L2": Regulariser([{"l2": 0.01}])}
+    monkeypatch.setattr(regularisation, "REGULARISERS", few)
+
+    def rows(**settings: object) -> list[int]:
+        record = STUDIES["regularisation"].run(house_task, Order(2, 0, {"epochs": 1, **settings}, {}, Means()))
+        return [found["rows"] for found in record["gaps"]]
+
+    assert rows(train_rows=64) == [64]
+    assert rows() == [len(house_task.rows("train"))]  # both sizes are more than there are

@@ -7,7 +7,7 @@ import numpy as np
 
 from goodfit.metrics import Metric
 from goodfit.paired import LEVEL, t_interval
-from goodfit.wording import count, figure
+from goodfit.wording import figure
 
 TRAIN_METRIC, VALIDATION_METRIC, TRAIN_LOSS, VALIDATION_LOSS = range(4)
 """Columns of what is measured of one training."""
@@ -79,23 +79,25 @@ def gap_tables(record: Record) -> list[Record]:
     return [
         {
             "title": f"Gap of {record['metric'] if side == 'metric' else 'the loss'} with {record['rows']:,} training samples",
-            "header": [
-                "", "setting", "training", "validation", "gap", "change of the gap", "the gap is", "validation improves by",
-                "validation is",
-            ],
-            "rows": [_row(variant, variant[side]) for variant in record["variants"]],
+            "header": ["", "setting", "training", "validation", "gap", "the gap changes by", "validation improves by"],
+            "rows": [_row(variant, variant[side], k > 0) for k, variant in enumerate(record["variants"])],
         }
         for side in ("metric", "loss")
-    ]  # fmt: skip
+    ]
 
 
-def _row(variant: Record, side: Record) -> list[object]:
-    cells = [variant["name"], variant["settings"], side["train"][0], side["validation"][0], _words(side["gap"])]
-    if not any(side["change"]):
-        return [*cells, "", "", "", ""]  # the reference itself
-    return [
-        *cells, _words(side["change"]), side["change_verdict"], _words(side["improvement"]), side["improvement_verdict"],
-    ]  # fmt: skip
+def _row(variant: Record, side: Record, is_compared: bool) -> list[object]:
+    cells = [variant["name"], variant["settings"], side["train"][0], side["validation"][0], _reach(side["gap"])]
+    changes = [f"{_reach(side[key])}, {side[f'{key}_verdict']}" for key in ("change", "improvement")]
+    return [*cells, *(changes if is_compared else ["", ""])]
+
+
+def _reach(values: list[float | None]) -> str:
+    """Return a mean and half the width of its interval, which is symmetric."""
+    mean, low, high = values
+    if mean is None or low is None or high is None:
+        return figure(mean)
+    return f"{mean:.3g} ± {(high - low) / 2:.2g}"
 
 
 def word_gaps(record: Record) -> list[str]:
@@ -122,10 +124,6 @@ def word_gaps(record: Record) -> list[str]:
     broken = [f"{v['name']} {v['diverged']} of {v['diverged'] + v['n']}" for v in others if v["diverged"]]
     if broken:
         sentences.append(f"Trainings that diverged, and are in no mean: {', '.join(broken)}.")
-    sentences.append(
-        f"Intervals are 95 %, Student's t over {count(reference['n'], 'seed')}; changes are paired by seed, and their"
-        " intervals hold together (Bonferroni)."
-    )
     return sentences
 
 

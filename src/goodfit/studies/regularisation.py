@@ -19,6 +19,10 @@ from goodfit.studies.comparison import IN_MEMORY, TUNING_SEEDS, Means, choose
 from goodfit.studies.gaps import gap_record, gap_tables, word_gaps
 from goodfit.task import Task
 
+HOW_SURE = (
+    "Intervals are 95 %, Student's t over the seeds; changes are paired by seed, and those of one number of samples hold"
+    " together (Bonferroni)."
+)
 LOOKED_AT = 5000
 """Training rows on which a finished network is judged, at most."""
 
@@ -93,7 +97,7 @@ def regularisation_study(
         records.append(gap_record(task.metric, size.rows, found))
         trainings += len(configs) * seeds + TUNING_SEEDS * sum(len(c) for c in candidates if len(c) > 1)
     return {
-        "answer": [sentence for record in records for sentence in word_gaps(record)],
+        "answer": [*(sentence for record in records for sentence in word_gaps(record)), HOW_SURE],
         "gaps": records,
         "tables": [table for record in records for table in gap_tables(record)],
         "seeds": [base.seed, base.seed + seeds - 1],
