@@ -114,7 +114,7 @@ def word_gaps(record: Record) -> list[str]:
         ("change", {"smaller": "It is smaller beyond doubt with", "larger": "It is larger beyond doubt with",
                     "undecided": "It cannot be told whether it changes with"}),
         ("improvement", {"better": f"Validation {record['metric']} itself is better beyond doubt with",
-                         "worse": "It is worse beyond doubt with", "undecided": "It cannot be told whether it improves with"}),
+                         "worse": f"Validation {record['metric']} is worse beyond doubt with", "undecided": f"Whether validation {record['metric']} changes cannot be told with"}),
     ):  # fmt: skip
         for verdict, words in verdicts.items():
             named = [v for v in others if v["metric"][f"{key}_verdict"] == verdict]
