@@ -42,6 +42,7 @@ def test_gaps_are_judged_against_the_first_and_paired() -> None:
     said = " ".join(word_gaps(record))
     assert f"It is smaller beyond doubt with helps (by {figure(-helps['change'][0])})." in said
     assert "explodes 6 of 6" in said
+    assert "The gap of the loss is smaller beyond doubt with helps." in said
     assert "larger beyond doubt with hurts" in said and "whether it changes with does nothing" in said
     table = gap_tables(record)[0]
     assert all(len(row) == len(table["header"]) for row in table["rows"])

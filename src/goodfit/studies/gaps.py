@@ -121,6 +121,8 @@ def word_gaps(record: Record) -> list[str]:
             told = [v["name"] + ("" if verdict == "undecided" else f" (by {_size(v['metric'][key])})") for v in named]
             if told:
                 sentences.append(f"{words} {', '.join(told)}.")
+    of_loss = [v["name"] for v in others if v["loss"]["change_verdict"] == "smaller"]
+    sentences.append(f"The gap of the loss is smaller beyond doubt with {', '.join(of_loss) or 'none of them'}.")
     broken = [f"{v['name']} {v['diverged']} of {v['diverged'] + v['n']}" for v in others if v["diverged"]]
     if broken:
         sentences.append(f"Trainings that diverged, and are in no mean: {', '.join(broken)}.")
