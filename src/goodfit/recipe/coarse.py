@@ -8,6 +8,7 @@ import numpy as np
 
 from goodfit.config import Config, vary
 from goodfit.paired import Standing, rank
+from goodfit.recipe.bare import skipped
 from goodfit.studies.comparison import IN_MEMORY, Means
 from goodfit.task import Task
 from goodfit.wording import figure
@@ -53,6 +54,8 @@ def coarse_search(
     short = config.replace(epochs=epochs, max_steps=each, patience=None)
     configs = vary(short, lr=rates, weight_decay=decays, seed=range(config.seed, config.seed + seeds))
     runs = means.train(configs, task, "coarse grid")
+    if any(t.reason == "out of time" for t in runs):
+        return skipped("The time limit left no time for a coarse grid, so rate and weight decay stay.")
     # the last loss, not the best: a rate that falls and then explodes is no good
     losses = [t.curve["validation_loss"].iloc[-1] if t.reason != "diverged" else np.nan for t in runs]
     found = np.array(losses, dtype=float).reshape(len(rates), len(decays), seeds)
@@ -68,7 +71,8 @@ def _around(value: float, factor: float) -> list[float]:
 def judge_grid(rates: np.ndarray, decays: np.ndarray, losses: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """Judge losses [rates, decays, seeds] (NaN: diverged), the middle of both axes being what was set before."""
     by_rate = _standings(rates, losses, 1, seed)
-    by_decay = _standings(decays, losses, 0, seed)
+    finite = np.isfinite(losses).all((1, 2))  # a rate that diverges says nothing of the decays
+    by_decay = _standings(decays, losses[finite] if finite.any() else losses, 0, seed)
     means = np.where(np.isfinite(losses).all(2), losses.mean(2), np.inf)
     best = np.unravel_index(int(means.argmin()), means.shape)
     changed: dict[str, float] = {}

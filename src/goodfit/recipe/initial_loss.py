@@ -114,7 +114,8 @@ def look_at_untrained(
     last = [layer for layer in module.modules() if isinstance(layer, nn.Linear) and layer.bias is not None]
     if frequencies is None or not last or last[-1].out_features != len(frequencies):
         return Untrained(data, zeroed, math.nan, spread)
-    last[-1].bias += torch.from_numpy(np.log((frequencies + 0.5) / frequencies.sum())).to(last[-1].bias.dtype)
+    informed = torch.from_numpy(np.log((frequencies + 0.5) / frequencies.sum()))
+    last[-1].bias.add_(informed.to(last[-1].bias.dtype))
     return Untrained(data, zeroed, loss(x)[0], spread)
 
 

@@ -35,14 +35,14 @@ def _coarse(steps: Steps) -> Evidence:
 
 def _refine(steps: Steps) -> Evidence:
     before = _coarse(steps)
-    return before | {"candidates": _described(steps.refine())}
+    return before | {"candidates": described(steps.refine())}
 
 
 def _curves(steps: Steps) -> Evidence:
     before = _coarse(steps)
     runs = steps.refine()
     improved = steps.improve(runs)
-    return before | {"candidates": _described(runs + improved.runs), "curves": improved.evidence}
+    return before | {"candidates": described(runs + improved.runs), "curves": improved.evidence}
 
 
 STEPS: dict[str, tuple[str, str, Callable[[Steps], Evidence]]] = {
@@ -70,7 +70,7 @@ def step_record(steps: Steps, name: str, title: str, evidence: Evidence, began: 
     """Return the record of steps that were done."""
     trainings = evidence.get("candidates", {}).get("trainings", [])
     late = any(t["status"] == "out of time" for t in trainings)
-    return plain_json(  # type: ignore[no-any-return]
+    return plain_json(
         {
             "version": 1, "step": name, "title": title, "task": summarise_task(steps.task),
             "created": datetime.now().isoformat(timespec="seconds"), "goodfit": environment()["goodfit"],
@@ -80,6 +80,7 @@ def step_record(steps: Steps, name: str, title: str, evidence: Evidence, began: 
     )  # fmt: skip
 
 
-def _described(runs: Runs) -> Evidence:
+def described(runs: Runs) -> Evidence:
+    """Return the candidates of step 5 as JSON values; their best setting counts as chosen."""
     found = describe_candidates(runs, best_setting(runs))
     return found | {"curves": []}  # those of the best setting are read and drawn by themselves

@@ -11,7 +11,7 @@ from goodfit.config import Config, ModelFactory, vary
 from goodfit.data.splits import Splits
 from goodfit.metrics import METRICS
 from goodfit.randomness import numpy_generator
-from goodfit.recipe.bare import without_regularisation
+from goodfit.recipe.bare import skipped, without_regularisation
 from goodfit.runs import Training
 from goodfit.studies.comparison import IN_MEMORY, Means, Variant
 from goodfit.task import Task, treatment
@@ -67,6 +67,8 @@ def overfit_small_sample(
     runs = means.train(vary(base, lr=RATES), few, "overfit")
     trials = [_trial(f"rate {t.config.lr:g}", t, goal) for t in runs]
     best = _best(trials)
+    if best["status"] != REACHED and any(t.reason == "out of time" for t in runs):
+        return skipped("The time limit left no time to learn a few mini-batches by heart.")
     remedies = [] if best["status"] == REACHED else _remedies(few, base, best, goal, means, fixed)
     mended = next((r for r in remedies if r["status"] == REACHED), None)
     found = {
@@ -98,9 +100,9 @@ def few_rows(task: Task, config: Config) -> Task:
     wanted = BATCHES * min(config.batch_size, BATCH_ROWS)
     chosen = np.sort(rows[numpy_generator(config.seed, "overfit").permutation(len(rows))[:wanted]])
     metric = METRICS["r2" if task.kind == "regression" else "accuracy"]
-    prepared = {("preparation", *treatment(config, task.is_table)): task.preparation(config)}
+    fitted = {} if task.as_is else {("preparation", *treatment(config, task.is_table)): task.preparation(config)}
     splits = Splits(chosen, chosen, rows[:0], f"{len(chosen)} training rows to train and to judge on")
-    return replace(task, splits=splits, metric=metric, _prepared=prepared)
+    return replace(task, splits=splits, metric=metric, _prepared=fitted)
 
 
 def _goal(few: Task, config: Config) -> Goal:

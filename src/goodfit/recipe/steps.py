@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from goodfit.config import Config, vary
+from goodfit.recipe.bare import skipped
 from goodfit.recipe.clock import Clock
 from goodfit.recipe.coarse import coarse_search
 from goodfit.recipe.improvement import Improved, improve
@@ -55,10 +56,7 @@ class Steps:
 
     def overfit(self) -> dict[str, Any]:
         """Step 2: a few mini-batches learnt by heart; what mended a failure is taken over."""
-        return self._once(
-            "overfit", "a few mini-batches, by heart",
-            lambda: overfit_small_sample(self.task, self.config, means=self._means("overfit"), fixed=self.fixed),
-        )  # fmt: skip
+        return self._once("overfit", "a few mini-batches, by heart", self._overfit)
 
     def learning_rate(self) -> dict[str, Any]:
         """Step 3: the rate at which the loss falls fastest in about a hundred steps."""
@@ -100,6 +98,12 @@ class Steps:
         found = self._known("overfit")
         return self.config.replace(**found["changed"]) if found else self.config
 
+    def _overfit(self) -> dict[str, Any]:
+        means = self._means("overfit")
+        if means.time_limit == 0:
+            return skipped("The time limit left no time to learn a few mini-batches by heart.")
+        return overfit_small_sample(self.task, self.config, means=means, fixed=sorted(self.fixed))
+
     def _find_rate(self) -> dict[str, Any]:
         preset = self.budget
         search = find_learning_rate(
@@ -111,15 +115,11 @@ class Steps:
 
     def _coarse(self) -> dict[str, Any]:
         rate = self.config.lr if "lr" in self.fixed else self.learning_rate()["chosen"]
-        steps = COARSE_SHARE * self._refinement_steps()
-        return coarse_search(
-            self.task,
-            self.started(),
-            rate,
-            steps=int(steps),
-            means=self._means("coarse grid"),
-            fixed=sorted(self.fixed),
-        )
+        steps, means = COARSE_SHARE * self._refinement_steps(), self._means("coarse grid")
+        if means.time_limit == 0:
+            return skipped("The time limit left no time for a coarse grid, so rate and weight decay stay.")
+        fixed = sorted(self.fixed)
+        return coarse_search(self.task, self.started(), rate, steps=int(steps), means=means, fixed=fixed)
 
     def _refinement_steps(self) -> float:
         """Return about how many steps the candidates of step 5 will take together."""

@@ -47,7 +47,7 @@ def initial_loss(report: Report) -> Chart | None:
 def overfit(report: Report) -> Chart | None:
     """Loss on the few rows against epoch, a line for each rate."""
     found = report.get("overfit")
-    if not found:
+    if not found or "skipped" in found:
         return None
     label = "; ".join(f"{t['name']} {t['status']}" for t in found["trials"])
     start = next((c for t in found["trials"] for c in t["curve"] if c is not None), 1.0)
@@ -73,7 +73,7 @@ def overfit(report: Report) -> Chart | None:
 def coarse(report: Report) -> Chart | None:
     """Mean validation loss of each point of the coarse grid."""
     found = report.get("coarse")
-    if not found:
+    if not found or "skipped" in found:
         return None
     rates, decays = found["rates"], found["decays"]
     losses = np.array([[[np.nan if v is None else v for v in p] for p in row] for row in found["losses"]], dtype=float)
@@ -124,7 +124,7 @@ def _reading(turn: dict[str, Any], number: int) -> Chart:
     header, rows = ["epoch"], []
     with drawing(f"reading-{number}", f"Learning curves read as: {kinds}") as canvas:
         axes, limits = canvas.axes, []
-        for (name, both), colour in zip(turn["curves"].items(), (BLUE, GREEN, ORANGE), strict=False):
+        for (name, both), colour in zip(turn["curves"].items(), (BLUE, ORANGE, GREEN), strict=False):
             for which, line, words in (("train_loss", "--", "training"), ("validation_loss", "-", "validation")):
                 mean, low, high = (np.array(both[which][k], dtype=float) for k in ("mean", "low", "high"))
                 if not np.isfinite(mean).any():
