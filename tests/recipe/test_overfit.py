@@ -92,6 +92,7 @@ def test_rows_that_contradict_each_other_bound_what_can_be_learnt() -> None:
         ([1.1, 0.4, 0.3], False, 0.995, Goal(1.0, 0.0), REACHED),
         ([1.1, 0.4, 0.3], False, 0.9, Goal(1.0, 0.0), SHORT),
         ([1.1, 0.4, 0.3], False, 0.9, Goal(0.9, 0.3), REACHED),
+        ([1.1, 0.4, 0.04], False, 0.98, Goal(1.0, 0.0), REACHED),
     ],
 )
 def test_how_a_trial_went(curve: list[Any], diverged: bool, accuracy: float, goal: Goal, status: str) -> None:
@@ -103,5 +104,6 @@ def test_remedies_follow_the_diagnosis() -> None:
         return [v.settings["lr"] for v in remedies_for(PLAIN, status, []) if "lr" in v.settings]
 
     assert max(rates(EXPLODED)) < 1e-4 and max(rates(FLAT)) > 0.1
+    assert remedies_for(PLAIN, SHORT, [])[0].name == "longer" and remedies_for(PLAIN, FLAT, [])[-1].name == "wider"
     names = [v.name for v in remedies_for(PLAIN, SHORT, ["lr", "width"])]
     assert "longer" in names and "wider" not in names and not any(n.startswith("rate") for n in names)

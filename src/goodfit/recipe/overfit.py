@@ -27,7 +27,7 @@ EPOCHS, LONGER = 60, 6
 ACCURACY = 0.99
 """Share of the attainable accuracy that counts as learnt by heart."""
 NEAR_ZERO = 0.05
-"""Share of the first loss, above what is attainable, that counts as near zero (regression)."""
+"""Share of the first loss, above what is attainable, that counts as near zero."""
 FALLS, EXPLODES = 0.9, 1.5
 """A loss that stays above this share of its start does not fall; one that ends above this multiple explodes."""
 OTHER_STARTS = ("kaiming-normal", "xavier-normal", "orthogonal", "lsuv")
@@ -51,7 +51,7 @@ def overfit_small_sample(
 ) -> dict[str, Any]:
     """Learn a few mini-batches by heart, regularisation off; try remedies where that fails. Return the evidence.
 
-    Learnt is what reaches `ACCURACY` of the accuracy, or falls to within `NEAR_ZERO` of the loss, that is attainable
+    Learnt is what reaches `ACCURACY` of the accuracy, or whose loss falls to within `NEAR_ZERO` of the loss, that is attainable
     on these rows (rows that look alike but have different targets bound both). One population over `RATES`; where
     none of them reaches it, one population of remedies.
 
@@ -138,9 +138,7 @@ def judge_trial(curve: Sequence[float | None], diverged: bool, accuracy: float, 
     if not known:
         return EXPLODED
     start, best = known[0], min(known)
-    if goal.accuracy is not None and accuracy >= ACCURACY * goal.accuracy:
-        return REACHED
-    if goal.accuracy is None and best <= goal.loss + NEAR_ZERO * start:
+    if best <= goal.loss + NEAR_ZERO * start or (goal.accuracy is not None and accuracy >= ACCURACY * goal.accuracy):
         return REACHED
     if diverged or known[-1] > EXPLODES * start:
         return EXPLODED
@@ -153,22 +151,21 @@ def _best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def remedies_for(base: Config, status: str, fixed: Sequence[str]) -> list[Variant]:
-    """Return what is tried, the mildest first; settings that the user fixed stay."""
-    rates = {FLAT: [*HIGHER, *LOWER], EXPLODED: list(LOWER), SHORT: [*HIGHER[:1]]}[status]
-    found = [] if "lr" in fixed else [Variant(f"rate {rate:g}", {"lr": rate}) for rate in rates]
+    """Return what is tried, the likeliest first; settings that the user fixed stay.
+
+    What falls and stops short first gets more steps; what does not fall or explodes other rates and weights.
+    """
+    rates = {FLAT: [*HIGHER, *LOWER], EXPLODED: LOWER, SHORT: HIGHER[:1]}[status]
+    other = [] if "lr" in fixed else [Variant(f"rate {rate:g}", {"lr": rate}) for rate in rates]
     if "init" not in fixed:
-        found += [Variant(f"weights {name}", {"init": name}) for name in OTHER_STARTS if name != base.init]
+        other += [Variant(f"weights {name}", {"init": name}) for name in OTHER_STARTS if name != base.init]
+    more = [Variant("longer", {"epochs": LONGER * base.epochs})]
     if not isinstance(base.model, str):
-        found.append(Variant("no dropout in the module", {"model": WithoutDropout(base.model)}))
-    found.append(Variant("longer", {"epochs": LONGER * base.epochs}))
+        more.insert(0, Variant("no dropout in the module", {"model": WithoutDropout(base.model)}))
     if base.model == "mlp" and "width" not in fixed:
-        wider = (
-            tuple(2 * width for width in base.hidden)
-            if isinstance(base.width, tuple)
-            else 2 * max(base.hidden, default=1)
-        )
-        found.append(Variant("wider", {"width": wider}))
-    return found
+        wider = tuple(2 * w for w in base.hidden) if isinstance(base.width, tuple) else 2 * max(base.hidden, default=1)
+        more.append(Variant("wider", {"width": wider}))
+    return [*more, *other] if status == SHORT else [*other, *more]
 
 
 class WithoutDropout:
@@ -204,7 +201,7 @@ def _verdict(found: dict[str, Any], goal: Goal) -> dict[str, Any]:
         bound = f" Rows that look alike but differ in their target bound the accuracy at {goal.accuracy:.1%}."
     how = _how_far(best)
     if reached:
-        text = f"{of}, are learnt by heart {how}, at {len(reached)} of {len(found['trials'])} rates.{bound}"
+        text = f"{of}, are learnt by heart ({how}), at {len(reached)} of {len(found['trials'])} rates.{bound}"
         return {"ok": True, "text": text, "follows": ""}
     text = f"{of}, are not learnt by heart: at the best rate ({best['lr']:g}) the loss {best['status']} ({how}).{bound} {REASONS[best['status']]}"
     tried = ", ".join(f"{r['name']}: {r['status']} ({_how_far(r)})" for r in found["remedies"])

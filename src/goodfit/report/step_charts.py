@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
 from goodfit.wording import figure
@@ -57,6 +57,8 @@ def overfit(report: Report) -> Chart | None:
             curve = np.array([np.nan if v is None else max(v, 1e-6) for v in trial["curve"]])
             axes.plot(curve, color=colour, label=f"{trial['name']}: {trial['status']}")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         lowest = min((t["loss"] for t in found["trials"] if t["loss"] is not None), default=1e-3)
         axes.set_ylim(max(lowest, 1e-6) / 2, 3 * start)
         axes.set_xlabel("epoch")
