@@ -23,6 +23,8 @@ from goodfit.task import Task
 from goodfit.training import RunFolder, train
 from goodfit.training.files import plain_json
 
+SAME_RATE = 0.2
+"""Rates that differ by less than this share are one."""
 COARSE_SHARE, IMPROVEMENT_SHARE = 0.1, 0.25
 """What the coarse grid, and the changes that curves ask for, may cost, as shares of the refinement's steps."""
 
@@ -119,7 +121,17 @@ class Steps:
         if means.time_limit == 0:
             return skipped("The time limit left no time for a coarse grid, so rate and weight decay stay.")
         fixed = sorted(self.fixed)
-        return coarse_search(self.task, self.started(), rate, steps=int(steps), means=means, fixed=fixed)
+        found = coarse_search(self.task, self.started(), rate, steps=int(steps), means=means, fixed=fixed)
+        better = found["changed"].get("lr")
+        if better is not None and np.isclose(self._rates(rate), better, rtol=SAME_RATE).any():
+            del found["changed"]["lr"]
+            found["text"] += " The refinement tries that rate anyway."
+        return found
+
+    def _rates(self, rate: float) -> list[float]:
+        """Return the rates of the refinement around the one that the short search found."""
+        highest = max(self.learning_rate()["interval"][1], rate)
+        return [min(rate * factor, highest) for factor in self.budget.rate_factors]
 
     def _refinement_steps(self) -> float:
         """Return about how many steps the candidates of step 5 will take together."""
@@ -131,24 +143,17 @@ class Steps:
         return float(trainings * min(self.config.epochs * per_epoch, self.config.max_steps or np.inf))
 
     def _informed(self) -> tuple[Preset, float, float]:
-        """Return the budget, the rate and the highest rate of step 5, as the coarse grid changed them.
-
-        A rate that the refinement tries anyway moves nothing: its grid lies around the rate of the short search.
-        """
+        """Return the budget, the rate and the highest rate of step 5, as the coarse grid changed them."""
+        changed = self.coarse()["changed"]
         if "lr" in self.fixed:
-            rate, highest = self.config.lr, self.config.lr
+            rate = highest = self.config.lr
         else:
             found = self.learning_rate()
             rate, highest = found["chosen"], found["interval"][1]
-        grid = self.coarse()
-        if "lr" in grid["changed"]:
-            better = grid["changed"]["lr"]
-            tried = [min(rate * factor, max(highest, rate)) for factor in self.budget.rate_factors]
-            if not np.isclose(tried, better, rtol=0.2).any():
-                rate, highest = better, max(better, highest if better > rate else better)
-        decays = self.budget.decays
-        if "weight_decay" in grid["changed"]:
-            decays = (grid["changed"]["weight_decay"],)
+        if "lr" in changed:
+            better = changed["lr"]
+            rate, highest = better, max(highest, better) if better > rate else rate
+        decays = (changed["weight_decay"],) if "weight_decay" in changed else self.budget.decays
         return replace(self.budget, decays=decays), rate, highest
 
     def _means(self, step: str | None) -> Means:
