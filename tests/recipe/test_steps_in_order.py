@@ -39,7 +39,9 @@ def test_the_coarse_grid_informs_the_refinement(
 ) -> None:
     found = steps(monkeypatch, changed)
     configs = found.candidates()
-    assert sorted({c.lr for c in configs}) == pytest.approx(sorted(rates)) and {c.weight_decay for c in configs} == decays
+    assert (
+        sorted({c.lr for c in configs}) == pytest.approx(sorted(rates)) and {c.weight_decay for c in configs} == decays
+    )
     tried_anyway = changed.get("lr") == 0.002
     assert ("tries that rate anyway" in found.coarse()["text"]) == tried_anyway
     assert found.coarse()["changed"] == ({} if tried_anyway else changed)
