@@ -9,7 +9,6 @@ import goodfit as gf
 from goodfit.ensemble import choose_ensemble
 from goodfit.metrics import METRICS
 from goodfit.recipe.importance import column_importance
-from goodfit.recipe.initial_loss import initial_loss_configs, judge_initial_loss
 from goodfit.recipe.judgement import against, bootstrap, class_picture
 from goodfit.search.learning_rate import judge_rates
 from goodfit.wording import figure
@@ -46,21 +45,6 @@ def test_calibration_error_of_known_probabilities() -> None:
     p = np.tile([[0.8, 0.2]], (1000, 1))
     picture = class_picture(np.r_[np.zeros(600, int), np.ones(400, int)], p)
     assert picture["calibration"]["ece"] == pytest.approx(0.2) and picture["confusion"] == [[600, 0], [400, 0]]
-
-
-@pytest.mark.parametrize("classes", [0, 2, 5])
-def test_initial_loss_is_that_of_a_guess(classes: int) -> None:
-    random = np.random.default_rng(0)
-    x = random.normal(size=(400, 6))
-    y = random.normal(size=400) if not classes else np.arange(400) % classes
-    task = gf.Task.from_arrays(x, y)
-    config = gf.Config(width=32, numeric="standard")
-    found = judge_initial_loss(task, gf.train(initial_loss_configs(config, 6), task))
-    assert found["ok"] and found["expected"] == pytest.approx(np.log(classes) if classes else 1.0)
-    # without an activation the factor 2 for ReLU doubles the variance in every layer
-    bad = config.replace(init="kaiming-normal(gain=1.4142)", activation="identity", width=256, depth=8)
-    found = judge_initial_loss(task, gf.train(initial_loss_configs(bad, 4), task))
-    assert not found["ok"] and "too high" in found["text"]
 
 
 def test_rates_are_judged_by_rules() -> None:

@@ -26,6 +26,9 @@ ModelFactory = Callable[[], Any]
 OwnInitialiser = Callable[..., None]
 """A user's own initialiser of one layer: see `goodfit.nn.initialisers.choice.OwnInitialiser`."""
 
+OwnLoss = Callable[..., Any]
+"""A user's own loss: `loss(output [..., B, n_out], target [..., B])` gives one value for each row, [..., B]."""
+
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -95,8 +98,9 @@ class Config(BaseModel):
     reported are those of the labels themselves."""
 
     # objective and optimiser
-    loss: str = "auto"
-    """Name in `goodfit.losses.LOSSES`; auto: squared error or cross-entropy."""
+    loss: str | OwnLoss = "auto"
+    """Name in `goodfit.losses.LOSSES`; auto: squared error or cross-entropy; or a function of your own that gives one
+    value for each row."""
     optimiser: str = "adamw"
     lr: Annotated[float, Number, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Number, Field(ge=0)] = 0.0
@@ -173,8 +177,8 @@ class Config(BaseModel):
             raise ValueError(f"depth {self.depth} contradicts width {self.width}: leave depth out")
         return self
 
-    @field_serializer("model", "init")
-    def _name_the_function(self, value: str | ModelFactory | OwnInitialiser) -> str:
+    @field_serializer("model", "init", "loss")
+    def _name_the_function(self, value: str | ModelFactory | OwnInitialiser | OwnLoss) -> str:
         return value if isinstance(value, str) else f"{value.__module__}:{value.__qualname__}"
 
     @property

@@ -54,8 +54,10 @@ LOSSES: dict[str, tuple[RowLoss, tuple[TaskKind, ...]]] = {
 }
 
 
-def find_loss(name: str, kind: TaskKind) -> RowLoss:
-    """Return the loss of that name; `auto` is squared error for regression, else cross-entropy."""
+def find_loss(name: str | RowLoss, kind: TaskKind) -> RowLoss:
+    """Return the loss of that name, or one's own; `auto` is squared error for regression, else cross-entropy."""
+    if not isinstance(name, str):
+        return name
     if name == "auto":
         name = "squared-error" if kind == "regression" else "cross-entropy"
     usable = [known for known, (_, kinds) in LOSSES.items() if kind in kinds]

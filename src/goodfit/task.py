@@ -38,6 +38,7 @@ class Task:
         columns: what was found about each column; None for images.
         code: how the target is coded, fitted on the training part.
         dropped: rows left out because their target is missing.
+        as_is: networks see the inputs as they are; no setting prepares them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Task:
     ids: pd.Series | None = None
     dropped: int = 0
     notes: list[str] = field(default_factory=list)
+    as_is: bool = False
     _prepared: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -156,6 +158,33 @@ class Task:
         )  # fmt: skip
 
     @classmethod
+    def from_prepared(
+        cls, train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], *, outputs: int,
+        name: str = "data", metric: str | None = None, notes: Sequence[str] = (),
+    ) -> "Task":  # fmt: skip
+        """Make a task of inputs [n, ...] that networks see as they are, with a target [n] in the unit of their outputs.
+
+        Args:
+            train, validation: x and y of each part. Whole numbers are class indices, others the target of a regression.
+            outputs: of the network: the number of classes; 1 for regression.
+        """
+        x, y = (np.concatenate([a, b]) for a, b in zip(train, validation, strict=True))
+        if not len(train[1]) or not len(validation[1]):
+            raise GoodfitError("training and validation part need at least one sample each")
+        classes = tuple(range(outputs)) if y.dtype.kind in "iu" else ()
+        if classes and not 0 <= y.min() <= y.max() < outputs:
+            raise GoodfitError(
+                f"classes run from {y.min()} to {y.max()}: with {outputs} outputs they must be 0 to {outputs - 1}"
+            )
+        kind: TaskKind = "regression" if not classes else "binary" if outputs == 2 else "multiclass"
+        border, n = len(train[1]), len(y)
+        splits = Splits(np.arange(border), np.arange(border, n), np.arange(0), "parts as given")
+        return cls(
+            name, kind, "target", x, y, TargetCode(kind=kind, classes=classes), splits, find_metric(metric, kind), None,
+            notes=list(notes), as_is=True,
+        )  # fmt: skip
+
+    @classmethod
     def _finish(
         cls, name: str, kind: TaskKind, target_name: str, inputs: pd.DataFrame | np.ndarray, values: np.ndarray,
         classes: tuple[Label, ...], splits: Splits, metric: str | None, *, columns: list[Column] | None,
@@ -200,6 +229,9 @@ class Task:
     def matrix(self, config: Config, part: PartName) -> np.ndarray:
         """Return a part as a config's networks see it: float32 [n, n_in] or [n, C, H, W]."""
 
+        if self.as_is:
+            return np.ascontiguousarray(self._in_memory(part), dtype=np.float32)
+
         def prepare() -> np.ndarray:
             preparation = self.preparation(config)
             if isinstance(preparation, PixelPreparation):
@@ -210,6 +242,8 @@ class Task:
 
     def samples(self, config: Config, part: PartName, device: torch.device = CPU) -> np.ndarray | PreparedImages:
         """Return a part's samples by row: `matrix` where all fit in memory, else prepared when they are asked for."""
+        if self.as_is:
+            return self.matrix(config, part)
         preparation = self.preparation(config)
         if isinstance(preparation, PixelPreparation) and self.why_streamed(device):
             return self._images(part, preparation)

@@ -35,10 +35,10 @@ def print_plan(task: Task, recipe: Recipe, config: Config) -> None:
     axes = candidate_axes(budget, task, config.lr, np.inf, recipe.settings, recipe.seed)
     rates = "the rates that the search finds" if "lr" in axes else "your rate"
     console.print(
-        f"baselines; {budget.check_seeds} untrained networks; a rate search of {budget.rates} rates x {budget.rate_seeds} seeds, "
-        f"{budget.rate_steps} steps each; {math.prod(len(v) for v in axes.values())} candidates around {rates}, "
+        f"baselines; {budget.check_seeds} untrained networks; a few mini-batches by heart; a rate search of {budget.rates} rates x {budget.rate_seeds} seeds, "
+        f"{budget.rate_steps} steps each; a coarse grid of rates and weight decays; {math.prod(len(v) for v in axes.values())} candidates around {rates}, "
         f"up to {config.epochs} epochs of {math.ceil(len(task.rows('train')) / config.batch_size)} batches of {config.batch_size}; "
-        f"an ensemble of up to {budget.members}; one look at the test part"
+        f"the curves read and what they ask for tried; an ensemble of up to {budget.members}; one look at the test part"
     )
 
 

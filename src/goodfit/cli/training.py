@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goodfit.cli.console import listening
+from goodfit.cli.console import listening, say
 from goodfit.cli.request import REQUEST, DataRequest, TaskOption, command_line, read_request, read_seconds, read_setting
 from goodfit.cli.summary import print_plan, print_populations, print_summary
 from goodfit.cli.working import working_in
@@ -18,6 +18,9 @@ from goodfit.task import Task
 from goodfit.training import RunFolder, explain
 from goodfit.training.folder import new_run_path
 from goodfit.training.train import choose_device
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 class Request(DataRequest):
@@ -109,3 +112,8 @@ def _work(task: Task, recipe: Recipe, folder: RunFolder, command: str, as_json: 
         print(json.dumps(report, ensure_ascii=False))
     else:
         print_summary(report, folder.path)
+    if report["status"] == "interrupted":
+        say(
+            f"interrupted; what had been trained was judged. Continue with: {command_line('goodfit', 'resume', str(folder.path))}"
+        )
+        raise typer.Exit(INTERRUPTED)

@@ -155,10 +155,11 @@ def refusal(config: Config, problem: Problem) -> str | None:
         return "the module draws random numbers itself"
     part = problem.train.head(4)
     small = config.replace(batch_size=4, train_rows=None, mixup=0, label_noise=0)
-    kernel = GenericKernel([small, small], Problem(part, None, problem.outputs, problem.row_loss))
     rows = np.arange(4)[None]
     ones = np.ones((2, 1))
     try:
+        # a factory may even make a new class for each module, which cannot be stacked
+        kernel = GenericKernel([small, small], Problem(part, None, problem.outputs, problem.row_loss))
         kernel.advance(Batches(part, [rows, rows], 4 * ones.astype(int), ones.astype(np.float32), ones * config.lr, 0))
     except GoodfitError:
         raise

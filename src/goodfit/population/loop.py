@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ SECONDS_AT_ONCE = 0.25
 FIRST_STEPS = 100
 """Steps at the start of every training whose losses are kept one by one."""
 
-Reason = Literal["finished", "early stopped", "diverged", "out of time"]
+Reason = Literal["finished", "early stopped", "diverged", "out of time", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,14 @@ class _Member:
             return math.isfinite(loss)
         return loss < self.kept_loss
 
-    def reason_to_leave(self, losses: tuple[float, float], step: int, late: bool) -> Reason | None:
+    def reason_to_leave(self, losses: tuple[float, float], step: int, over: Reason | None) -> Reason | None:
         """Say why the member leaves at this border, or None if it stays."""
         if not all(map(math.isfinite, losses)):
             return "diverged"
         if step >= self.limit:
             return "finished"
-        if late:
-            return "out of time"
+        if over:
+            return over
         patience = self.config.patience
         return "early stopped" if patience and self.epoch - self.best_epoch >= patience else None
 
@@ -127,12 +128,13 @@ def train_population(
     problem: Problem,
     make_kernel: Callable[[Sequence[Config], Problem], Kernel],
     deadline: float | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Iterator[EpochRecord | Outcome]:
     """Train configs of one shape together; yield a record per member and epoch, and an `Outcome` as each leaves.
 
     Members leave at the borders of their epochs: at the end of their budget, when `patience` epochs brought no lower
-    validation loss, when a loss is not finite, or at the deadline (`time.monotonic()` seconds, looked at about
-    every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have computed without the others.
+    validation loss, when a loss is not finite, at the deadline (`time.monotonic()` seconds), or when `stop` says so
+    (both looked at about every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have computed without the others.
 
     The configs may differ in what the kernel allows (`goodfit.training.planner`).
     """
@@ -144,10 +146,11 @@ def train_population(
     losses, _ = _mean_loss(kernel, first, range(len(members)), problem)
     for member, loss in zip(members, losses, strict=True):
         member.loss_sum, member.rows_seen = float(loss), 1
-    step, late, pace = 0, False, _Pace()
+    end = partial(_why_end, deadline, stop)
+    step, over, pace = 0, end(), _Pace()
     while True:
         # members whose epoch ends here (all of them at the start, and when time is up)
-        ended = [k for k, member in enumerate(members) if late or step == member.border]
+        ended = [k for k, member in enumerate(members) if over or step == member.border]
         held_out, outputs = _validation(kernel, ended, problem)
         leaving = set()
         for i, k in enumerate(ended):
@@ -161,7 +164,7 @@ def train_population(
                 member.output = outputs[i] if outputs is not None else None
             if validation_loss is None or judged < member.best_loss:
                 member.best_loss, member.best_epoch = judged, member.epoch
-            reason = member.reason_to_leave((train_loss, judged), step, late)
+            reason = member.reason_to_leave((train_loss, judged), step, over)
             if reason:
                 leaving.add(k)
                 kept_loss = member.kept_loss if problem.validation else None
@@ -178,8 +181,8 @@ def train_population(
             kernel.keep(stay)
         for_each(_Member.begin_epoch, [member for member in members if member.border == step])
         until = min(member.border for member in members)
-        step = _advance(kernel, members, problem, labels, step, until, pace, deadline)
-        late = step < until or _is_past(deadline)
+        step = _advance(kernel, members, problem, labels, step, until, pace, end)
+        over = end()
 
 
 def _new_member(index: int, config: Config, problem: Problem) -> _Member:
@@ -197,12 +200,12 @@ def _own_labels(members: Sequence[_Member], problem: Problem) -> Tensor | None:
 
 def _advance(
     kernel: Kernel, members: Sequence[_Member], problem: Problem, labels: Tensor | None, step: int, until: int,
-    pace: "_Pace", deadline: float | None,
+    pace: "_Pace", end: Callable[[], Reason | None],
 ) -> int:  # fmt: skip
-    """Step on to `until` or the deadline, a few steps at once; return the step reached."""
+    """Step on to `until` or an early end, a few steps at once; return the step reached."""
     with contextlib.closing(_batches(members, problem, labels, step, until, pace)) as coming:
         for batches in coming:
-            if _is_past(deadline):
+            if end():
                 break
             began = time.monotonic()
             losses = kernel.advance(batches)
@@ -290,5 +293,8 @@ def _validation(kernel: Kernel, ended: Sequence[int], problem: Problem) -> tuple
     return _mean_loss(kernel, problem.validation, ended, problem)
 
 
-def _is_past(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() >= deadline
+def _why_end(deadline: float | None, stop: Callable[[], bool] | None) -> Reason | None:
+    """Say why all members must end now, or return None; once it has said so, it always does."""
+    if stop is not None and stop():
+        return "interrupted"
+    return "out of time" if deadline is not None and time.monotonic() >= deadline else None

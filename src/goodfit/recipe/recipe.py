@@ -1,8 +1,8 @@
 """From a task to a trained, explained model: the stages in order, each leaving its evidence in the run folder."""
 
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +11,11 @@ import pandas as pd
 import torch
 
 from goodfit.baselines import BASELINES, fit_baselines
-from goodfit.config import Config, vary
 from goodfit.ensemble import EnsembleChoice, choose_ensemble
-from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.model import Model
 from goodfit.recipe.candidates import describe_candidates, rank_by
+from goodfit.recipe.clock import Clock
 from goodfit.recipe.importance import column_importance
-from goodfit.recipe.initial_loss import initial_loss_configs, judge_initial_loss
 from goodfit.recipe.judgement import (
     RESAMPLES,
     against,
@@ -26,82 +24,35 @@ from goodfit.recipe.judgement import (
     further_metrics,
     regression_picture,
 )
-from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes, find_preset
+from goodfit.recipe.plan import SILENT, Listener, Recipe
+from goodfit.recipe.steps import IMPROVEMENT_SHARE, Steps
 from goodfit.recipe.summary import summarise_task
 from goodfit.recipe.verdict import word_verdict
 from goodfit.runs import Runs
-from goodfit.search import RateSearch, find_learning_rate
 from goodfit.task import Task
-from goodfit.training import Progress, RunFolder, save_model, train
+from goodfit.training import RunFolder, save_model
 from goodfit.training.files import plain_json, write_bytes
 from goodfit.training.folder import environment
 from goodfit.wording import figure
 
-SEARCH_SHARE_OF_TIME = 0.2
-"""The rate search must end when this share of a time limit is used."""
-JUDGING_SHARE, JUDGING_SECONDS = 0.15, (4.0, 30.0)
-"""The candidates must end so long before the limit: this share of it, but within these seconds (and they get at
-least 30 % of the limit); importance, bootstrap and report need that."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Hears what a run is doing: `stage(name, what)` as each begins, `progress` after each epoch."""
-
-    stage: Callable[[str, str], None] = lambda name, what: None
-    progress: Callable[[Progress], None] = lambda progress: None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One run's settings. `settings` are the user's own config values, `metric_chosen` whether the metric was named."""
-
-    preset: str = "default"
-    seed: int = 0
-    settings: dict[str, Any] = field(default_factory=dict)
-    time_limit: float | None = None
-    device: str = "auto"
-    metric_chosen: bool = False
-
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise GoodfitError(
-                f"preset '{self.preset}' is unknown{did_you_mean(self.preset, PRESETS)}: choose one of {', '.join(PRESETS)}"
-            )
-        if self.time_limit is not None and self.time_limit <= 0:
-            raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive")
-
-    def budget(self, task: Task) -> Preset:
-        """Return the preset's numbers for a task."""
-        return find_preset(self.preset, task, self.settings)
-
-    def config(self, task: Task) -> Config:
-        """Return the config that the stages vary.
-
-        Raises:
-            GoodfitError: a setting is wrong, or the task has no validation or test part.
-        """
-        if len(task.rows("validation")) == 0 or len(task.rows("test")) == 0:
-            raise GoodfitError("validation and test part need rows: give shares above 0")
-        return base_config(self.budget(task), task, self.seed, self.settings)
-
-    def candidates(self, task: Task, config: Config, rate: float, highest: float) -> list[Config]:
-        """Return the grid of trainings around a learning rate (see `candidate_axes`)."""
-        return vary(config, **candidate_axes(self.budget(task), task, rate, highest, self.settings, self.seed))
+INTERRUPTED = "interrupted"
+"""Stage that marks a run folder whose trainings were ended by Ctrl-C, and judged as they were."""
+BEFORE_REFINEMENT = ("data", "baselines", "initial loss", "overfit", "learning rate", "coarse grid")
 
 
 def run_recipe(
-    task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = Listener()
+    task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = SILENT
 ) -> dict[str, Any]:
     """Train, judge and write everything into the run folder; return what `report.json` holds.
 
     Stages and trainings that the folder holds already are taken from it, so calling this again after an
-    interruption continues and arrives at the same numbers.
+    interruption continues and arrives at the same numbers. Ctrl-C while the candidates train ends them with their best
+    weights, which are judged and reported as `interrupted`.
     """
     started = time.monotonic()
     store = folder.store
-    config = recipe.config(task)
-    clock = _Clock(recipe.time_limit, started)
+    _forget_interrupted(folder)
+    steps = steps_of(task, recipe, folder, listener)
 
     def once(name: str, what: str, compute: Callable[[], Any]) -> Any:
         listener.stage(name, what)
@@ -118,23 +69,20 @@ def run_recipe(
     }
     report["task"] = once("data", "looking at the data", lambda: summarise_task(task))
     baselines = once("baselines", "simple models first", lambda: _baselines(task, recipe, folder, listener))
-    report["initial_loss"] = once(
-        "initial loss", "untrained networks", lambda: _initial_loss(task, config, recipe, listener)
-    )
-    rate = once(
-        "learning rate",
-        "many rates at once",
-        lambda: _rate(task, config, recipe, folder, clock, listener),
-    )
-    report["learning_rate"] = rate
+    report["initial_loss"] = steps.initial_loss()
+    report["overfit"] = steps.overfit()
+    report["learning_rate"] = steps.learning_rate()
+    report["coarse"] = steps.coarse()
+    runs = steps.refine()
+    if steps.interruption.asked() and not any(t.best_epoch for t in runs):
+        raise KeyboardInterrupt  # nothing has been learnt yet that could be judged
+    improved = steps.improve(runs)
+    report["curves"] = improved.evidence
+    runs += improved.runs
+    interrupted = steps.interruption.asked()
+    if interrupted:
+        store.finish_stage(INTERRUPTED, True)
 
-    listener.stage("candidates", "the best few, to the end")
-    candidates = recipe.candidates(task, config, rate["chosen"], rate["interval"][1])
-    limit = clock.for_candidates()
-    runs = train(
-        candidates, task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
-        on_progress=listener.progress,
-    )  # fmt: skip
     listener.stage("ensemble", "which networks to average")
     choice = choose_ensemble(runs, recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen))
     model = choice.members.model()
@@ -147,7 +95,8 @@ def run_recipe(
     listener.stage("test", "one look at the test part")
     scores = _judge(task, recipe, folder, model, choice.members, baselines)
     report |= scores
-    report["status"] = "out of time" if any(t.reason == "out of time" for t in runs) else "finished"
+    late = any(t.reason == "out of time" for t in runs)
+    report["status"] = "interrupted" if interrupted else "out of time" if late else "finished"
     report["verdict"] = word_verdict(report)
     report["repeat"] = {
         "command": command, "seed": recipe.seed, "device": recipe.device, "threads": torch.get_num_threads(),
@@ -159,24 +108,23 @@ def run_recipe(
     return plain_json(report)
 
 
-@dataclass(frozen=True)
-class _Clock:
-    """Seconds left for the stages under a time limit; None without one."""
+def steps_of(
+    task: Task, recipe: Recipe, folder: RunFolder, listener: Listener = SILENT, spend: float = IMPROVEMENT_SHARE
+) -> Steps:
+    """Return the steps of a run, none of them done yet, under the clock that starts now."""
+    clock = Clock(recipe.time_limit, time.monotonic())
+    return Steps(
+        task, recipe.config(task), recipe.budget(task), recipe.settings, clock, folder=folder, device=recipe.device,
+        listener=listener, spend=spend,
+    )  # fmt: skip
 
-    limit: float | None
-    started: float
 
-    def for_search(self) -> float | None:
-        return None if self.limit is None else self._until(SEARCH_SHARE_OF_TIME * self.limit)
-
-    def for_candidates(self) -> float | None:
-        if self.limit is None:
-            return None
-        judging = min(max(JUDGING_SHARE * self.limit, JUDGING_SECONDS[0]), JUDGING_SECONDS[1])
-        return self._until(max(self.limit - judging, 0.3 * self.limit))
-
-    def _until(self, seconds: float) -> float:
-        return max(0.0, self.started + seconds - time.monotonic())
+def _forget_interrupted(folder: RunFolder) -> None:
+    """Make room for a run that goes on: what was judged of the interrupted one does not hold for the whole."""
+    store = folder.store
+    if store.stage(INTERRUPTED):
+        store.forget_stages(keep=BEFORE_REFINEMENT)
+        shutil.rmtree(folder.path / "model", ignore_errors=True)
 
 
 def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener) -> dict[str, Any]:
@@ -195,29 +143,6 @@ def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener
         for b in fitted
     ]
     return {"rows": rows, "checksum": checksum}
-
-
-def _initial_loss(task: Task, config: Config, recipe: Recipe, listener: Listener) -> dict[str, Any]:
-    configs = initial_loss_configs(config, recipe.budget(task).check_seeds)
-    return judge_initial_loss(
-        task, train(configs, task, stage="initial loss", device=recipe.device, keep_weights=False)
-    )
-
-
-def _rate(
-    task: Task,
-    config: Config,
-    recipe: Recipe,
-    folder: RunFolder,
-    clock: _Clock,
-    listener: Listener,
-) -> dict[str, Any]:
-    preset = recipe.budget(task)
-    search: RateSearch = find_learning_rate(
-        task, config, points=preset.rates, seeds=preset.rate_seeds, steps=preset.rate_steps, folder=folder,
-        device=recipe.device, time_limit=clock.for_search(), on_progress=listener.progress,
-    )  # fmt: skip
-    return asdict(search)
 
 
 def _describe_ensemble(task: Task, choice: EnsembleChoice) -> dict[str, Any]:

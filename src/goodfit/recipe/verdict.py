@@ -63,9 +63,12 @@ def _limits(report: dict[str, Any]) -> list[str]:
         limits.append(still)
     if report["status"] == "out of time":
         limits.append("The time limit ended some trainings early: more time may give a better model.")
-    initial = report["initial_loss"]
-    if not initial["ok"]:
-        limits.append(initial["text"])
+    if report["status"] == "interrupted":
+        limits.append("The run was interrupted: what had been trained was judged, and 'goodfit resume' goes on.")
+    for step in ("initial_loss", "overfit", "coarse", "curves"):
+        found = report[step]
+        if not found["ok"]:
+            limits.append(f"{found['text']} {found['follows']}")
     rows = report["task"]["rows"]["validation"]
     trainings = len(report["candidates"]["trainings"])
     limits.append(

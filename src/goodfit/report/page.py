@@ -7,17 +7,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goodfit.report.charts import CHARTS, Report
+from goodfit.report.step_charts import STEP_CHARTS, readings
 from goodfit.report.study_charts import Record, study_charts
 from goodfit.training.files import write_bytes
 from goodfit.wording import figure
 
+STEP_TITLES = {
+    "initial_loss": "1. The loss before training", "overfit": "2. A few mini-batches, by heart",
+    "learning_rate": "3. The learning rate", "coarse": "4. A coarse grid", "candidates": "5. Refined",
+    "curves": "6 and 7. What the curves say, and what pays",
+}  # fmt: skip
 MOST_COLUMNS_SHOWN = 12
 MOST_CANDIDATES_SHOWN = 12
 
 
 def render_report(report: Report) -> str:
     """Return the page for the contents of a `report.json`; stages that are missing are said to be missing."""
-    charts = {name: chart for name, draw in CHARTS.items() if (chart := draw(report)) is not None}
+    charts = {name: chart for name, draw in (CHARTS | STEP_CHARTS).items() if (chart := draw(report)) is not None}
+    charts |= {f"reading-{number}": chart for number, chart in enumerate(readings(report), start=1)}
     return (
         _environment()
         .get_template("report.html")
@@ -30,9 +37,18 @@ def render_study(record: Record) -> str:
     return _environment().get_template("study.html").render(r=record, charts=study_charts(record))
 
 
+def render_steps(record: Record) -> str:
+    """Return the page for the record of one or several steps of training."""
+    drawn = {"rates": CHARTS["rates"]} | STEP_CHARTS
+    charts = {name: chart for name, draw in drawn.items() if (chart := draw(record)) is not None}
+    charts |= {f"reading-{number}": chart for number, chart in enumerate(readings(record), start=1)}
+    done = {key: title for key, title in STEP_TITLES.items() if key in record}
+    return _environment().get_template("steps_page.html").render(r=record, charts=charts, done=done)
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write the page beside its place, then rename."""
-    render = render_study if "study" in report else render_report
+    render = render_study if "study" in report else render_steps if "step" in report else render_report
     write_bytes(path, render(report).encode())
 
 

@@ -30,19 +30,25 @@ class Variant:
 
 @dataclass(frozen=True)
 class Means:
-    """What a comparison trains with: where results are kept, on what, for how long, and who hears of it."""
+    """What a comparison trains with: where results are kept, on what, for how long, and who hears of it.
+
+    Attributes:
+        keep_weights: a comparison needs only losses and metrics. stop: see `goodfit.training.train`.
+    """
 
     folder: RunFolder | None = None
     device: str = "auto"
     time_limit: float | None = None
     on_progress: Callable[[Progress], None] | None = None
     on_stage: Callable[[str, str], None] = field(default=lambda name, what: None)
+    keep_weights: bool = False
+    stop: Callable[[], bool] | None = None
 
     def train(self, configs: Sequence[Config], task: Task, stage: str, keep_weights: bool = False) -> Runs:
         """Train, mostly keeping no weights: a comparison needs only losses and metrics."""
         return train(
             configs, task, folder=self.folder, stage=stage, device=self.device, time_limit=self.time_limit,
-            keep_weights=keep_weights, on_progress=self.on_progress,
+            stop=self.stop, keep_weights=keep_weights or self.keep_weights, on_progress=self.on_progress,
         )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ class FolderKeeper:
     def __init__(self, task: Task, stage: str, folder: RunFolder, keep_weights: bool) -> None:
         self.stage = stage
         self._task, self._folder, self._store, self._keep_weights = task, folder, folder.store, keep_weights
+        self._passing = 0
 
     def find(self, config: Config, kernel: str) -> Training | None:
         digest = self._digest(config, kernel)
@@ -77,6 +78,12 @@ class FolderKeeper:
     def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
         digest = self._digest(config, kernel)
         record = _record(self._task, config, kernel, outcome)
+        if outcome.reason == "interrupted":
+            # not what this config gives: when the run is resumed, it is trained again
+            self._passing += 1
+            loaded: Loaded = (outcome.weights, outcome.validation_output)
+            number = self._store.last_number() + self._passing
+            return _training(number, self.stage, config, record, curve, partial(_same, loaded))
         if self._keep_weights:
             tensors = dict(outcome.weights)
             if outcome.validation_output is not None:

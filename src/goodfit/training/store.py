@@ -6,7 +6,7 @@ not leaves no trace.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,11 @@ class Store:
             db.executemany("INSERT INTO curves VALUES (?, ?, ?, ?, ?)", [(digest, *point) for point in curve])
             return number
 
+    def last_number(self) -> int:
+        """Return the number of the training that was written last; 0 where there is none."""
+        with self._open() as db:
+            return int(db.execute("SELECT coalesce(max(number), 0) FROM trainings").fetchone()[0])
+
     def trainings(self) -> list[tuple[str, int, str, dict[str, Any], Curve]]:
         """Return every finished training as (digest, number, stage, record, curve), in the order of finishing."""
         with self._open() as db:
@@ -74,6 +79,12 @@ class Store:
         """Write a stage's evidence (JSON values)."""
         with self._open() as db, db:
             db.execute("INSERT OR REPLACE INTO stages VALUES (?, ?)", (name, json.dumps(evidence)))
+
+    def forget_stages(self, keep: Collection[str]) -> None:
+        """Drop the evidence of every stage that is not listed."""
+        with self._open() as db, db:
+            names = [row[0] for row in db.execute("SELECT name FROM stages").fetchall()]
+            db.executemany("DELETE FROM stages WHERE name = ?", [(name,) for name in names if name not in keep])
 
     @staticmethod
     def _curve(db: sqlite3.Connection, digest: str) -> Curve:

@@ -45,6 +45,7 @@ def train(
     kernel: str = "auto",
     device: str = "auto",
     time_limit: float | None = None,
+    stop: Callable[[], bool] | None = None,
     keep_weights: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Runs:
@@ -57,6 +58,8 @@ def train(
         kernel: `auto` (see `goodfit.training.planner`), or a name in `goodfit.population.KERNELS`.
         device: `auto`, `cpu`, `cuda` or `mps`.
         time_limit: seconds; trainings still running then end at once with their best weights.
+        stop: asked about four times a second; when it says True, what is running ends at once with its best weights as
+            `interrupted` and is not kept in the folder, and what has not begun is left out.
         keep_weights: False drops weights and outputs (a rate search needs only curves).
 
     Raises:
@@ -83,8 +86,19 @@ def train(
         positions = [waiting[member] for member in members]
         problem = make_problem(task, configs[positions[0]], target_device)
         for population in plan(configs, positions, problem, kernel, seconds_per_step):
-            _run(population, configs, problem, keeper, done, deadline, on_progress)
-    return Runs(task, [done[position] for position in range(len(configs))])
+            if stop and stop():
+                continue
+            until = _share(deadline, len(population.positions), len(configs) - len(done))
+            _run(population, configs, problem, keeper, done, until, stop, on_progress)
+    return Runs(task, [done[position] for position in range(len(configs)) if position in done])
+
+
+def _share(deadline: float | None, members: int, waiting: int) -> float | None:
+    """Return when a population must end so that those who come after it get as much time for each network."""
+    if deadline is None:
+        return None
+    now = time.monotonic()
+    return now + max(0.0, deadline - now) * members / waiting
 
 
 def explain(
@@ -158,13 +172,13 @@ def _check_treatment(config: Config, task: Task) -> None:
 
 def _run(
     population: Population, configs: Sequence[Config], problem: Problem, keeper: Keeper, done: dict[int, Training],
-    deadline: float | None, on_progress: Callable[[Progress], None] | None,
+    deadline: float | None, stop: Callable[[], bool] | None, on_progress: Callable[[Progress], None] | None,
 ) -> None:  # fmt: skip
     """Train one population; put every training into `done` as it ends, so that an interrupt loses none of them."""
     members = [configs[position] for position in population.positions]
     curves: list[list[tuple[int, int, float | None, float | None]]] = [[] for _ in members]
     heard = -1
-    for event in train_population(members, problem, KERNELS[population.kernel].make, deadline):
+    for event in train_population(members, problem, KERNELS[population.kernel].make, deadline, stop):
         if isinstance(event, EpochRecord):
             curves[event.member].append(
                 (event.epoch, event.step, _finite(event.train_loss), _finite(event.validation_loss))

@@ -1,0 +1,94 @@
+"""A loss as PyTorch users have it, turned into what the engine trains with."""
+
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from goodfit.errors import GoodfitError
+from goodfit.losses import LOSSES, RowLoss
+
+SAME = {nn.MSELoss: "squared-error", nn.L1Loss: "absolute-error"}
+"""Losses of PyTorch without settings that equal one of ours."""
+
+
+def read_loss(loss: Any, output: Tensor, target: Tensor) -> str | RowLoss:
+    """Return the name in `LOSSES`, or a function that gives one value for each row.
+
+    Accepted are names; `nn.MSELoss`, `L1Loss`, `SmoothL1Loss`, `HuberLoss`, `CrossEntropyLoss`, `BCEWithLogitsLoss` and
+    every other module with a `reduction`, whose mean over the rows is minimised; and functions that give one value for
+    each row.
+
+    Args:
+        output, target: a few rows, on which a loss of one's own is tried: [B, n_out], [B].
+
+    Raises:
+        GoodfitError: a sum over the batch, or a loss that does not give one value for each row.
+    """
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise GoodfitError(
+                f"loss '{loss}' is unknown: choose one of {', '.join(LOSSES)}, or give a loss of PyTorch"
+            )
+        return loss
+    if isinstance(loss, type):
+        raise GoodfitError(f"the loss is the class {loss.__name__}: give an instance, {loss.__name__}()")
+    if getattr(loss, "reduction", "mean") == "sum":
+        raise GoodfitError(
+            "the loss sums over the batch, so that the learning rate would hang on its size: use reduction='mean'"
+        )
+    plain = _named(loss)
+    if plain is not None:
+        return plain
+    rowwise: Any = loss
+    if isinstance(loss, nn.Module) and hasattr(loss, "reduction"):
+        rowwise = copy(loss)
+        rowwise.reduction = "none"
+
+    def own_loss(output: Tensor, target: Tensor) -> Tensor:
+        flat = output.reshape(-1, output.shape[-1])
+        flat = flat.squeeze(-1) if target.is_floating_point() else flat
+        found: Tensor = rowwise(flat, target.reshape(-1))
+        return found.reshape(target.shape)
+
+    _try(own_loss, rowwise, output, target)
+    return own_loss
+
+
+def is_binary_logit(loss: Any) -> bool:
+    """Return whether a loss reads one logit for two classes."""
+    return isinstance(loss, nn.BCEWithLogitsLoss)
+
+
+def _named(loss: Any) -> str | None:
+    """Return the name of the loss of ours that equals it."""
+    if type(loss) in SAME:
+        return SAME[type(loss)]
+    if type(loss) is nn.SmoothL1Loss and loss.beta == 1:
+        return "huber"
+    if type(loss) is nn.HuberLoss and loss.delta == 1:
+        return "huber"
+    if type(loss) is nn.CrossEntropyLoss and loss.weight is None and not loss.label_smoothing:
+        return "cross-entropy"
+    if type(loss) is nn.BCEWithLogitsLoss:
+        if loss.weight is not None or loss.pos_weight is not None:
+            raise GoodfitError(
+                "BCEWithLogitsLoss with weights is not known: use two outputs and CrossEntropyLoss(weight=...)"
+            )
+        return "cross-entropy"
+    return None
+
+
+def _try(own_loss: RowLoss, rowwise: Any, output: Tensor, target: Tensor) -> None:
+    name = getattr(rowwise, "__name__", type(rowwise).__name__)
+    try:
+        with torch.no_grad():
+            shape = tuple(own_loss(output, target).shape)
+    except Exception as error:
+        said = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise GoodfitError(
+            f"the loss {name} does not give one value for each of {len(target)} rows ({said}): it is called with outputs "
+            "[B, n_out] ([B] for regression) and targets [B], and must not average over them"
+        ) from None
+    assert shape == tuple(target.shape)

@@ -1,0 +1,60 @@
+"""What a run of the recipe is asked for, and who hears of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from goodfit.config import Config, vary
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes, find_preset
+from goodfit.task import Task
+from goodfit.training import Progress
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears what a run is doing: `stage(name, what)` as each begins, `progress` after each epoch."""
+
+    stage: Callable[[str, str], None] = lambda name, what: None
+    progress: Callable[[Progress], None] = lambda progress: None
+
+
+SILENT = Listener()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run's settings. `settings` are the user's own config values, `metric_chosen` whether the metric was named."""
+
+    preset: str = "default"
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    time_limit: float | None = None
+    device: str = "auto"
+    metric_chosen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise GoodfitError(
+                f"preset '{self.preset}' is unknown{did_you_mean(self.preset, PRESETS)}: choose one of {', '.join(PRESETS)}"
+            )
+        if self.time_limit is not None and self.time_limit <= 0:
+            raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive")
+
+    def budget(self, task: Task) -> Preset:
+        """Return the preset's numbers for a task."""
+        return find_preset(self.preset, task, self.settings)
+
+    def config(self, task: Task) -> Config:
+        """Return the config that the stages vary.
+
+        Raises:
+            GoodfitError: a setting is wrong, or the task has no validation or test part.
+        """
+        if len(task.rows("validation")) == 0 or len(task.rows("test")) == 0:
+            raise GoodfitError("validation and test part need rows: give shares above 0")
+        return base_config(self.budget(task), task, self.seed, self.settings)
+
+    def candidates(self, task: Task, config: Config, rate: float, highest: float) -> list[Config]:
+        """Return the grid of trainings around a learning rate (see `candidate_axes`)."""
+        return vary(config, **candidate_axes(self.budget(task), task, rate, highest, self.settings, self.seed))
