@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,12 @@ import torch
 
 from goodfit.baselines import BASELINES, fit_baselines
 from goodfit.config import Config, vary
-from goodfit.ensemble import EnsembleChoice, choose_ensemble
+from goodfit.decision import choose_factors, reweighted
+from goodfit.ensemble import choose_ensemble, crossed, estimate_optimism
+from goodfit.ensemble.crossed import worth_crossing
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.model import Model
+from goodfit.recipe.averaging import describe_calibration, describe_ensemble, describe_rows
 from goodfit.recipe.candidates import describe_candidates, rank_by
 from goodfit.recipe.importance import column_importance
 from goodfit.recipe.initial_loss import initial_loss_configs, judge_initial_loss
@@ -35,7 +38,6 @@ from goodfit.task import Task
 from goodfit.training import Progress, RunFolder, save_model, train
 from goodfit.training.files import plain_json, write_bytes
 from goodfit.training.folder import environment
-from goodfit.wording import figure
 
 SEARCH_SHARE_OF_TIME = 0.2
 """The rate search must end when this share of a time limit is used."""
@@ -130,16 +132,27 @@ def run_recipe(
 
     listener.stage("candidates", "the best few, to the end")
     candidates = recipe.candidates(task, config, rate["chosen"], rate["interval"][1])
+    if worth_crossing(task):
+        candidates = crossed(candidates)
     limit = clock.for_candidates()
     runs = train(
         candidates, task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,
         on_progress=listener.progress,
     )  # fmt: skip
     listener.stage("ensemble", "which networks to average")
-    choice = choose_ensemble(runs, recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen))
-    model = choice.members.model()
+    most, rank = recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen)
+    choice = choose_ensemble(runs, most, rank, seed=recipe.seed)
+    model = choice.model(calibrate=True)
+    if task.kind != "regression":
+        model = replace(model, class_factors=choose_factors(task.metric, choice.pool.truth, choice.prediction))
     report["candidates"] = describe_candidates(runs, choice.members)
-    report["ensemble"] = _describe_ensemble(task, choice)
+    report["ensemble"] = describe_ensemble(task, choice, recipe.seed)
+    report["rows"] = describe_rows(task, choice)
+    report["calibration"] = describe_calibration(task, choice, model)
+    report["optimism"] = once(
+        "optimism", "how far the choice flatters itself",
+        lambda: estimate_optimism(choice.pool, most, rank, seed=recipe.seed).record(),
+    )  # fmt: skip
     report["importance"] = once(
         "importance", "what the model looks at", lambda: column_importance(task, model, recipe.seed)
     )
@@ -220,21 +233,6 @@ def _rate(
     return asdict(search)
 
 
-def _describe_ensemble(task: Task, choice: EnsembleChoice) -> dict[str, Any]:
-    size = len(choice.members)
-    sizes = [
-        {"size": n, "validation_metric": m, "validation_loss": loss}
-        for n, (m, loss) in enumerate(zip(choice.metrics, choice.losses, strict=True), start=1)
-    ]
-    text = (
-        f"Averaging the best {size} of {len(sizes)} brings the validation {task.metric.name} from "
-        f"{figure(choice.metrics[0])} (best single network) to {figure(choice.metrics[size - 1])}."
-    )
-    if size == 1:
-        text = "No average of several networks comes near the validation loss of the best one alone."
-    return {"members": [t.id for t in choice.members], "by_size": sizes, "text": text}
-
-
 def _judge(
     task: Task, recipe: Recipe, folder: RunFolder, model: Model, members: Runs, baselines: dict[str, Any]
 ) -> dict[str, Any]:
@@ -244,8 +242,16 @@ def _judge(
         "ensemble": model.predict(raw),
         "single": members.filter(lambda t: t.id == members[0].id).predict(raw),
     }
-    stored = folder.tensors("baselines", baselines["checksum"])
-    predictions |= {name: stored[f"{name}/test"].numpy() for name in BASELINES}
+    stored = {name: t.numpy() for name, t in folder.tensors("baselines", baselines["checksum"]).items()}
+    predictions |= {name: stored[f"{name}/test"] for name in BASELINES}
+    probabilities = predictions["ensemble"]
+    if model.class_factors is not None:
+        # the baselines may favour rare classes as the networks do, each as the validation part likes it
+        predictions = {
+            name: reweighted(p, choose_factors(task.metric, task.truth("validation"), stored[f"{name}/validation"])
+                             if name in BASELINES else model.class_factors)
+            for name, p in predictions.items()
+        }  # fmt: skip
     scored = bootstrap(task.metric, truth, predictions, recipe.seed)
     rows = [
         row | {"test": scored[row["name"]].value, "test_interval": list(scored[row["name"]].interval)}
@@ -256,13 +262,13 @@ def _judge(
         "interval": list(scored["ensemble"].interval),
         "method": f"percentile bootstrap over {len(truth)} test rows, {RESAMPLES} resamples, 95 %",
         "single": {"value": scored["single"].value, "interval": list(scored["single"].interval)},
-        "more": further_metrics(task, truth, predictions["ensemble"]),
+        "more": further_metrics(task, truth, probabilities, model.class_factors),
         "against": [{"baseline": n, **against(task.metric, scored["ensemble"], scored[n])} for n in BASELINES],
     }
     picture = (
         regression_picture(truth, predictions["ensemble"], model.half_width, model.coverage, recipe.seed)
         if task.kind == "regression"
-        else class_picture(truth, predictions["ensemble"])
+        else class_picture(truth, probabilities, model)
     )
     _write_predictions(task, model, folder)
     return {"baselines": rows, "test": test, "predictions": picture}
