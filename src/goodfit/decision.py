@@ -4,7 +4,7 @@ import numpy as np
 
 from goodfit.metrics import Metric
 
-STRENGTHS = np.linspace(0, 1, 11)
+STRENGTHS = np.linspace(0, 1, 6)
 """How far rare classes are favoured: 0 names the likeliest class, 1 the one whose probability is highest for its share."""
 
 

@@ -1,9 +1,10 @@
 """The ensemble that a set of trainings gives, chosen on rows that they have not trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from goodfit.decision import choose_factors
 from goodfit.ensemble.pool import Pool, make_pool
 from goodfit.ensemble.selection import SELECTIONS, running_averages
 from goodfit.model import Model
@@ -39,8 +40,11 @@ class EnsembleChoice:
         return self.pool.average(self.chosen)
 
     def model(self, *, calibrate: bool = False) -> Model:
-        """Return the ensemble as a model (see `Runs.model`)."""
-        return self.members.model(self.shares, calibrate=calibrate)
+        """Return the ensemble as a model (see `Runs.model`), with the class factors that its metric likes best."""
+        model = self.members.model(self.shares, calibrate=calibrate)
+        if self.pool.predictions.ndim == 2:
+            return model
+        return replace(model, class_factors=choose_factors(self.pool.metric, self.pool.truth, self.prediction))
 
 
 def choose_ensemble(
@@ -67,9 +71,9 @@ def choose_ensemble(
     return EnsembleChoice(
         Runs(runs.task, members),
         shares,
-        [pool.metric.of(pool.truth, average) for average in averages],
+        [pool.score(average) for average in averages],
         [pool.loss(_first(len(pool), order[:size])) for size in range(1, len(averages) + 1)],
-        pool.metric.of(pool.truth, pool.average(chosen)),
+        pool.score(pool.average(chosen)),
         pool.loss(chosen),
         pool,
         chosen,

@@ -32,7 +32,7 @@ def quality_curve(pool: Pool, seed: int, orders: int = ORDERS, combination: str 
         for size in range(1, len(pool) + 1):
             p = combine(pool.predictions[order[:size]], None)
             values = p[np.arange(len(p)), pool.truth] if classes else p
-            found[:2, k, size - 1] = pool.metric.of(pool.truth, p), pool.row_losses(values).mean()
+            found[:2, k, size - 1] = pool.score(p), pool.row_losses(values).mean()
             if classes:
                 found[2, k, size - 1] = reliability(pool.truth, p).ece
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from goodfit.decision import choose_factors, reweighted
 from goodfit.ensemble.choice import DEFAULT
 from goodfit.ensemble.pool import Pool
 from goodfit.ensemble.selection import SELECTIONS
@@ -49,14 +50,18 @@ def estimate_optimism(
     hides its share). Not in it: that each network keeps the weights of the epoch that these rows like best.
     """
     select = SELECTIONS[selection]
-    apparent = pool.metric.of(pool.truth, pool.average(select(pool, most, rank, seed)))
+    apparent = pool.score(pool.average(select(pool, most, rank, seed)))
     nested = []
     for repeat in range(repeats):
         part = numpy_generator(seed, "nested selection", repeat).permutation(len(pool.truth)) % parts
         predicted = np.empty(pool.predictions.shape[1:])
         for k in range(parts):
-            shares = select(pool.only(part != k), most, rank, seed)
+            choosing = pool.only(part != k)
+            shares = select(choosing, most, rank, seed)
             predicted[part == k] = pool.only(part == k).average(shares)
+            if predicted.ndim == 2:
+                factors = choose_factors(pool.metric, choosing.truth, choosing.average(shares))
+                predicted[part == k] = reweighted(predicted[part == k], factors)
         nested.append(pool.metric.of(pool.truth, predicted))
     flattered = np.array([pool.metric.loss(value) - pool.metric.loss(apparent) for value in nested])
     return Optimism(

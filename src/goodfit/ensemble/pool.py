@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from goodfit.decision import choose_factors, reweighted
 from goodfit.errors import GoodfitError
 from goodfit.metrics import Metric
 from goodfit.runs import Runs, Training
@@ -53,12 +54,22 @@ class Pool:
         """Return every candidate's own loss [M]."""
         return np.asarray(self.row_losses(self.values).mean(-1))
 
+    def score(self, prediction: np.ndarray) -> float:
+        """Return the metric of a prediction for the pool's rows; rare classes are favoured as the metric likes it.
+
+        Where it does, the same rows choose how far (`goodfit.decision.choose_factors`), which flatters a little.
+        """
+        if prediction.ndim == 1:
+            return self.metric.of(self.truth, prediction)
+        factors = choose_factors(self.metric, self.truth, prediction)
+        return self.metric.of(self.truth, reweighted(prediction, factors))
+
     def order(self, rank: str) -> np.ndarray:
         """Return the candidates' positions, best first by `validation_loss` or `validation_metric` (then the loss)."""
         losses = self.losses()
         if rank == "validation_loss":
             return np.argsort(losses, kind="stable")
-        metrics = [self.metric.loss(self.metric.of(self.truth, p)) for p in self.predictions]
+        metrics = [self.metric.loss(self.score(p)) for p in self.predictions]
         return np.lexsort((losses, np.array(metrics)))
 
     def average(self, shares: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def best_average(pool: Pool, most: int, rank: str, seed: int) -> np.ndarray:
     if rank == "validation_loss":
         curve = pool.row_losses(averages).mean(1)
     else:
-        curve = np.array([pool.metric.loss(pool.metric.of(pool.truth, p)) for p in running_averages(pool, order)])
+        curve = np.array([pool.metric.loss(pool.score(p)) for p in running_averages(pool, order)])
     lowest = curve.min()
     size = int(np.flatnonzero(curve <= lowest + WITHIN_NOISE * abs(lowest))[-1]) + 1
     shares = np.zeros(len(pool))

@@ -28,6 +28,7 @@ def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int) -> dict[str
         "members": [t.id for t in choice.members],
         "shares": [share / total for share in choice.shares],
         "candidates": used,
+        "of": "settings" if len(choice.pool.candidates[0]) > 1 else "networks",
         "metric": choice.metric,
         "loss": choice.loss,
         "by_size": sizes,
@@ -39,7 +40,9 @@ def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int) -> dict[str
 def _text(task: Task, choice: EnsembleChoice, used: int) -> str:
     crossed = len(choice.pool.candidates[0]) > 1
     thing = "setting" if crossed else "network"
-    if used == 1:
+    if len(choice.pool) == 1:
+        text = f"There is one {thing} alone."
+    elif used == 1:
         text = f"No average of several {thing}s comes near the validation loss of the best one alone."
     else:
         even = len(set(choice.shares)) == 1

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -143,8 +143,6 @@ def run_recipe(
     most, rank = recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen)
     choice = choose_ensemble(runs, most, rank, seed=recipe.seed)
     model = choice.model(calibrate=True)
-    if task.kind != "regression":
-        model = replace(model, class_factors=choose_factors(task.metric, choice.pool.truth, choice.prediction))
     report["candidates"] = describe_candidates(runs, choice.members)
     report["ensemble"] = describe_ensemble(task, choice, recipe.seed)
     report["rows"] = describe_rows(task, choice)

@@ -25,7 +25,7 @@ def ensemble_curve(report: dict[str, Any]) -> Chart | None:
             draw_band(axes, sizes, series[name], BLUE)
             if name != "ece":
                 axes.axhline(found[name], color=ORANGE, linestyle="--", linewidth=1.2)
-            axes.set_xlabel("networks averaged")
+            axes.set_xlabel(f"{found['of']} averaged")
             axes.set_ylabel(words)
     caption = (
         f"Mean and band of {found['curve']['orders']} random orders of the best candidates (the band holds 80 % of the orders); "
