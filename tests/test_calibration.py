@@ -68,9 +68,11 @@ def test_a_temperature_is_taken_only_where_it_helps_rows_left_out() -> None:
     assert choose_temperature(truth, tempered(p, 0.4)) == pytest.approx(2.5, rel=0.15)
     assert choose_temperature(truth[:40], tempered(p[:40], 0.4)) == 1, "too few rows"
     taken = [choose_temperature(*drawn(100, 2.0, seed)) != 1 for seed in range(30)]
-    assert np.mean(taken) < 0.5, "true probabilities need none"
+    assert np.mean(taken) < 0.3, "true probabilities need none"
     certain = np.eye(4)[truth] * 0.9 + 0.025
     assert 1 / HOTTEST <= fit_temperature(truth, certain) < 0.2, "all right: ever surer"
+    with_prior = fit_temperature(truth[:90], certain[:90], prior=0.3)
+    assert with_prior > 5 * fit_temperature(truth[:90], certain[:90]), "a few such rows say little"
 
 
 def test_proper_scores_equal_scikit_learns() -> None:

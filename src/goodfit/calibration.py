@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from goodfit.metrics import log_loss
 from goodfit.randomness import numpy_generator
 
 BINS = 15
@@ -16,6 +15,8 @@ HOTTEST = 20.0
 SMALLEST_P = 1e-15
 PARTS, FEWEST_ROWS = 5, 50
 """Parts in which a temperature is tried on rows that it was not fitted on; rows below which none is fitted."""
+PRIOR = 0.3
+"""Standard deviation of the logarithm of temperatures that are expected: most lie between 0.5 and 2."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +71,24 @@ def tempered(p: np.ndarray, temperature: float) -> np.ndarray:
     return odds / odds.sum(-1, keepdims=True)
 
 
-def fit_temperature(truth: np.ndarray, p: np.ndarray) -> float:
-    """Return the temperature with the lowest log-loss (Guo et al. 2017, section 4.2).
+def fit_temperature(truth: np.ndarray, p: np.ndarray, prior: float | None = None) -> float:
+    """Return the temperature with the lowest log-loss (Guo et al. 2017, section 4.2), from 1 / `HOTTEST` to `HOTTEST`.
 
-    The log-loss is convex in 1 / temperature, so the search finds its one minimum. Rows that are all predicted
-    right want ever more certainty, and get 1 / `HOTTEST`.
+    Args:
+        prior: standard deviation of the logarithm of the temperatures that one expects, around 0. Few rows, all predicted
+            right, say that one should be ever surer; with a prior they say hardly anything. None: no prior.
     """
     rows = np.arange(len(truth))
     logits = np.log(np.clip(p, SMALLEST_P, 1))
     logits = logits - logits.max(1, keepdims=True)
 
-    def loss(inverse: float) -> float:
-        scaled = inverse * logits
-        return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, truth]).mean())
+    def loss(log_temperature: float) -> float:
+        scaled = np.exp(-log_temperature) * logits
+        penalty = 0.0 if prior is None else (log_temperature / prior) ** 2 / 2
+        return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, truth]).sum() + penalty)
 
-    found = minimize_scalar(loss, bounds=(1 / HOTTEST, HOTTEST), method="bounded", options={"xatol": 1e-6})
-    return float(1 / found.x)
+    bounds = (-np.log(HOTTEST), np.log(HOTTEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-7}).x))
 
 
 def crossed_temperature(truth: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -97,12 +100,21 @@ def crossed_temperature(truth: np.ndarray, p: np.ndarray) -> np.ndarray:
     out = np.empty_like(p)
     for part in range(PARTS):
         here = parts == part
-        out[here] = tempered(p[here], fit_temperature(truth[~here], p[~here]))
+        out[here] = tempered(p[here], fit_temperature(truth[~here], p[~here], PRIOR))
     return out
 
 
 def choose_temperature(truth: np.ndarray, p: np.ndarray) -> float:
-    """Return the temperature that these rows want, or 1 where it does not lower the log-loss of rows left out of fitting."""
-    if len(truth) < FEWEST_ROWS or log_loss(truth, crossed_temperature(truth, p)) >= log_loss(truth, p):
+    """Return the temperature that these rows want, or 1 where that may be luck.
+
+    It is taken if it lowers the log-loss of rows left out of fitting it by more than the standard error of that gain.
+    """
+    if len(truth) < FEWEST_ROWS:
         return 1.0
-    return fit_temperature(truth, p)
+    rows = np.arange(len(truth))
+    gain = np.log(np.clip(crossed_temperature(truth, p)[rows, truth], SMALLEST_P, 1)) - np.log(
+        np.clip(p[rows, truth], SMALLEST_P, 1)
+    )
+    if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(truth)):
+        return 1.0
+    return fit_temperature(truth, p, PRIOR)

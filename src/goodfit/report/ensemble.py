@@ -91,7 +91,7 @@ def calibration(report: dict[str, Any]) -> Chart | None:
             draw_reliability(canvas.axes, before, ORANGE, "averaged")
         draw_reliability(canvas.axes, found, BLUE, "with temperature" if before else None)
         if before:
-            canvas.axes.legend(loc="upper left", fontsize=8)
+            canvas.axes.legend(loc="lower right", fontsize=8)
     caption = (
         "On the line, probabilities can be taken at their word. Area: number of rows. Expected calibration error "
         f"{found['ece']:.3f} (mean distance from the line over the rows, in 15 bins of confidence; Guo et al. 2017)"
@@ -99,6 +99,26 @@ def calibration(report: dict[str, Any]) -> Chart | None:
     caption += f", {before['ece']:.3f} before the temperature of {figure(before['temperature'])}." if before else "."
     rows = [list(row) for row in zip(found["confidence"], found["accuracy"], found["count"], strict=True)]
     return Chart("Calibration", canvas.svg, caption, ["confidence", "accuracy", "rows"], rows)
+
+
+def members_reliability(found: dict[str, Any]) -> Chart:
+    """Accuracy against confidence of one network and of the ensemble."""
+    single, together = found["single"], found["ensemble"]
+    label = f"Accuracy against confidence: calibration error {single['ece']:.3f} alone, {together['ece']:.3f} together"
+    with drawing("reliability", label, width=4.6, height=4.0) as canvas:
+        draw_reliability(canvas.axes, single, ORANGE, f"one network, {single['ece']:.3f}")
+        draw_reliability(canvas.axes, together, BLUE, f"the ensemble, {together['ece']:.3f}")
+        canvas.axes.legend(loc="lower right", fontsize=8)
+    caption = (
+        "On the line, probabilities can be taken at their word. Area: number of rows; in the legend the expected calibration "
+        "error. The one network is the middle one by that error."
+    )
+    rows = [
+        [name, c, a, n]
+        for name, part in (("one network", single), ("the ensemble", together))
+        for c, a, n in zip(part["confidence"], part["accuracy"], part["count"], strict=True)
+    ]
+    return Chart("Reliability", canvas.svg, caption, ["who", "confidence", "accuracy", "rows"], rows)
 
 
 def draw_reliability(axes: Axes, found: dict[str, Any], colour: str, label: str | None = None) -> None:

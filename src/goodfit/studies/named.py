@@ -10,6 +10,7 @@ from goodfit.nn import ACTIVATION_FACTS
 from goodfit.optim import SCHEDULES
 from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
+from goodfit.studies.ensemble import ensemble_study
 from goodfit.studies.rates import rates_study
 from goodfit.studies.signals import signals_study
 from goodfit.task import Task
@@ -106,6 +107,13 @@ def _rates(task: Task | None, order: Order) -> dict[str, Any]:
     )
 
 
+def _ensemble(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    others = [(variant.name, variant.settings) for variant in grid(order.axes)] if order.axes else []
+    config = Config(**{**LENET, **order.settings, "seed": order.seed})
+    return ensemble_study(task, config, members=order.seeds, others=others, means=order.means)
+
+
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
     own = {name for variant in variants for name in variant.settings}
     if axes and own <= set(axes):
@@ -136,6 +144,8 @@ INITS = (
 )  # fmt: skip
 LEARNING = [name for name, facts in ACTIVATION_FACTS.items() if not facts.untrainable and name != "identity"]
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+LENET = {"model": "lenet", "activation": "relu", "lr": 3e-3, "schedule": "cosine", "batch_size": 128, "epochs": 20}
+"""Fashion-MNIST by networks of LeNet's size; chosen on 10,000 of the training images."""
 NORM_RATES = (1e-3, 1e-2, 1e-1)
 CONVERGING = {"optimiser": "sgd", "momentum": 0.9}
 
@@ -201,5 +211,8 @@ STUDIES: dict[str, Study] = {
         ),
     ),
     "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
+    "ensemble": Study(
+        "What do more networks of the same kind bring?", "fashion-mnist", _ensemble, validation=0.0, seeds=10,
+    ),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip
