@@ -73,8 +73,7 @@ def _limits(report: dict[str, Any]) -> list[str]:
 def word_optimism(report: dict[str, Any]) -> str:
     """Say by how much the choice of settings and members flatters the figures on the rows that chose."""
     found, metric = report["optimism"], report["task"]["metric"]
-    trainings = len(report["candidates"]["trainings"])
-    text = f"Settings and members were chosen by {found['rows']} rows among {trainings} trainings: "
+    text = f"Settings and members were chosen by {found['rows']} rows among {found['candidates']} candidates: "
     if found["difference"] <= 0 or found["low"] <= 0 <= found["high"]:
         text += f"nested selection finds no flattery beyond noise ({figure(found['nested'])} for {figure(found['apparent'])})"
     else:
