@@ -29,9 +29,10 @@ def test_too_few_rows_give_no_interval_and_all_classes() -> None:
 
 def test_adaptive_scores_by_hand() -> None:
     p = np.array([[0.2, 0.5, 0.3]])
-    np.testing.assert_allclose(adaptive(p), [[1.0, 0.5, 0.8]])
-    assert prediction_sets(p, "aps", 0.8).tolist() == [[False, True, True]]
-    assert prediction_sets(p, "aps", 0.1).tolist() == [[False, True, False]], "the likeliest class always is"
+    np.testing.assert_allclose(adaptive(p), [[0.8, 0.0, 0.5]], atol=1e-15)
+    assert prediction_sets(p, "aps", 0.5).tolist() == [[False, True, True]]
+    assert prediction_sets(p, "aps", 0.0).tolist() == [[False, True, False]]
+    assert prediction_sets(p, "lac", 0.1).tolist() == [[False, True, False]], "the likeliest class always is"
     assert prediction_sets(p, "lac", 0.7).tolist() == [[False, True, True]]
 
 

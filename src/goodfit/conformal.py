@@ -29,12 +29,14 @@ def least_ambiguous(p: np.ndarray) -> np.ndarray:
 
 
 def adaptive(p: np.ndarray) -> np.ndarray:
-    """Return the probability of each class and all likelier ones (Romano et al. 2020, without randomisation).
+    """Return the probability of all classes that are likelier than each (Romano et al. 2020, equation 5 with u = 0).
 
-    Rows that are hard get larger sets, easy ones smaller, so that the coverage varies less between them.
+    Rows that are hard get larger sets, easy ones smaller, so that the coverage varies less between them. Without the
+    random share u of the class' own probability a row has one set and not another at each call.
     """
     order = np.argsort(-p, axis=1, kind="stable")
-    mass = np.cumsum(np.take_along_axis(p, order, axis=1), axis=1)
+    ranked = np.take_along_axis(p, order, axis=1)
+    mass = np.cumsum(ranked, axis=1) - ranked
     scores = np.empty_like(p)
     np.put_along_axis(scores, order, mass, axis=1)
     return scores

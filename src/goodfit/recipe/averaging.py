@@ -77,7 +77,7 @@ def describe_calibration(task: Task, choice: EnsembleChoice, model: Model) -> di
     truth, p = choice.pool.truth, choice.prediction
     after = crossed_temperature(truth, p) if model.temperature != 1 else p
     before_ece, after_ece = reliability(truth, p).ece, reliability(truth, after).ece
-    text = "The averaged probabilities are used as they are: no temperature lowers the log-loss of rows left out of fitting it."
+    text = "The averaged probabilities are used as they are: no temperature lowers the log-loss of rows left out of fitting it beyond noise."
     if model.temperature != 1:
         way = "less sure" if model.temperature > 1 else "surer"
         text = (

@@ -73,10 +73,11 @@ def optimism(report: dict[str, Any]) -> Chart | None:
         f"Nested selection: the ensemble is chosen on {found['parts'] - 1} of {found['parts']} parts of the rows and judged on the "
         f"one left out; point and bar: mean and range of {found['repeats']} repeats. Test part: with its 95 % interval."
     )
-    return Chart(
-        "Optimism of the choice", canvas.svg, caption, ["judged", metric, "low", "high"],
-        [[name, value, *(interval or [None, None])] for name, value, interval, _ in rows],
-    )  # fmt: skip
+    table: list[list[object]] = []
+    for name, value, interval, _ in rows:
+        bounds: list[object] = list(interval) if interval else [None, None]
+        table.append([name, value, *bounds])
+    return Chart("Optimism of the choice", canvas.svg, caption, ["judged", metric, "low", "high"], table)
 
 
 def calibration(report: dict[str, Any]) -> Chart | None:
