@@ -20,7 +20,7 @@ def ensemble_curve(report: dict[str, Any]) -> Chart | None:
     metric, sizes, series = report["task"]["metric"], found["curve"]["sizes"], found["curve"]["series"]
     names = {"metric": metric} | {name: NAMES[name] for name in series if name != "metric"}
     label = f"{metric}, loss and calibration against the number of networks averaged; chosen: {figure(found['metric'])}"
-    with drawing("ensemble", label, width=2.9 * len(names) + 0.6, height=2.7, panels=(1, len(names))) as canvas:
+    with drawing("ensemble", label, width=2.2 * len(names) + 0.4, height=2.3, panels=(1, len(names))) as canvas:
         for axes, (name, words) in zip(canvas.panels, names.items(), strict=True):
             draw_band(axes, sizes, series[name], BLUE)
             if name != "ece":
