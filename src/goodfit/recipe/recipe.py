@@ -88,8 +88,9 @@ class Recipe:
         return base_config(self.budget(task), task, self.seed, self.settings)
 
     def candidates(self, task: Task, config: Config, rate: float, highest: float) -> list[Config]:
-        """Return the grid of trainings around a learning rate (see `candidate_axes`)."""
-        return vary(config, **candidate_axes(self.budget(task), task, rate, highest, self.settings, self.seed))
+        """Return the grid of trainings around a learning rate (see `candidate_axes`), on every fold where rows are few."""
+        grid = vary(config, **candidate_axes(self.budget(task), task, rate, highest, self.settings, self.seed))
+        return crossed(grid) if worth_crossing(task) and "fold" not in self.settings else grid
 
 
 def run_recipe(
@@ -132,8 +133,6 @@ def run_recipe(
 
     listener.stage("candidates", "the best few, to the end")
     candidates = recipe.candidates(task, config, rate["chosen"], rate["interval"][1])
-    if worth_crossing(task):
-        candidates = crossed(candidates)
     limit = clock.for_candidates()
     runs = train(
         candidates, task, folder=folder, stage="candidates", device=recipe.device, time_limit=limit,

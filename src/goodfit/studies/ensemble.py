@@ -103,7 +103,7 @@ def _answer(task: Task, curves: dict[str, Any], members: int) -> list[str]:
         voted = _ends(curves["majority vote"], "metric")[1]
         sentences.append(f"The expected calibration error goes from {before:.3f} to {after:.3f}.")
         sentences.append(
-            f"Majority vote reaches {figure(voted)}: averaging probabilities uses how sure each network is."
+            f"Majority vote instead of averaging reaches {figure(voted)}, and says less of how sure one can be."
         )
     for other in curves:
         if other not in ("other seeds", "majority vote"):
