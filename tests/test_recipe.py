@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 import goodfit as gf
+from goodfit.data.target import TargetCode
 from goodfit.ensemble import choose_ensemble
 from goodfit.metrics import METRICS
 from goodfit.recipe.importance import column_importance
@@ -43,7 +44,8 @@ def test_paired_difference_decides(shift: float, better: str) -> None:
 
 def test_calibration_error_of_known_probabilities() -> None:
     p = np.tile([[0.8, 0.2]], (1000, 1))
-    picture = class_picture(np.r_[np.zeros(600, int), np.ones(400, int)], p)
+    model = gf.Model([], {}, TargetCode(kind="binary", classes=(0, 1)), "t")
+    picture = class_picture(np.r_[np.zeros(600, int), np.ones(400, int)], p, model)
     assert picture["calibration"]["ece"] == pytest.approx(0.2) and picture["confusion"] == [[600, 0], [400, 0]]
 
 

@@ -16,8 +16,8 @@ from scipy import stats
 from torch import nn
 
 import goodfit as gf
+from goodfit.conformal import half_width as conformal_half_width
 from goodfit.paired import t_interval
-from goodfit.runs import conformal_half_width
 
 CONFIG = gf.Config(width=16, epochs=4, lr=1e-2, batch_size=32)
 

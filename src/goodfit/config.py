@@ -141,6 +141,12 @@ class Config(BaseModel):
 
     train_rows: Count | None = None
     """Number of training samples, drawn by the seed; None takes all."""
+    resample: Literal["none", "bootstrap", "balanced"] = "none"
+    """`bootstrap`: the seed draws as many training samples as there are, with replacement, once (bagging, Breiman 1996).
+    `balanced`: every epoch has equally many samples of each class, those of rare classes several times."""
+    fold: tuple[int, int, int] | None = None
+    """(repeat, k, n) of a cross-validation: of n folds of all rows that train or validate, the k-th (from 0) judges this
+    training and the others train it; another repeat parts the rows anew. None: the task's own parts."""
     label_noise: Rate = 0.0
     """Share of training labels that are made wrong; for regression the noise's standard deviation in units of the
     target's."""
@@ -175,6 +181,14 @@ class Config(BaseModel):
     def _depth_follows_width(self) -> Self:
         if isinstance(self.width, tuple) and self.depth is not None and self.depth != len(self.width):
             raise ValueError(f"depth {self.depth} contradicts width {self.width}: leave depth out")
+        return self
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_its_folds(self) -> Self:
+        if self.fold is not None:
+            repeat, k, n = self.fold
+            if repeat < 0 or n < 2 or not 0 <= k < n:
+                raise ValueError(f"fold {self.fold} is none: (repeat, k, n) needs repeat >= 0, n >= 2 and 0 <= k < n")
         return self
 
     @field_serializer("model", "init", "loss")

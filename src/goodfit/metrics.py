@@ -22,12 +22,16 @@ class Metric:
 
     `of(truth, output)` takes, for regression, target and prediction [n] in the target's own unit; for
     classification, class indices [n] and probabilities [n, C]. It returns one number.
+
+    Attributes:
+        by_label: only the likeliest class counts, not how likely it is.
     """
 
     name: str
     kinds: tuple[TaskKind, ...]
     greater_is_better: bool
     of: Callable[[np.ndarray, np.ndarray], float]
+    by_label: bool = False
 
     def better(self, a: float, b: float) -> bool:
         """Return whether `a` is strictly better than `b`."""
@@ -38,9 +42,15 @@ class Metric:
         return -value if self.greater_is_better else value
 
 
-def _log_loss(truth: np.ndarray, p: np.ndarray) -> float:
+def log_loss(truth: np.ndarray, p: np.ndarray) -> float:
+    """Return the mean negative log probability of the true classes [n] under probabilities [n, C]."""
     chosen = p[np.arange(len(truth)), truth]
     return float(-np.log(np.clip(chosen, 1e-15, 1)).mean())
+
+
+def brier(truth: np.ndarray, p: np.ndarray) -> float:
+    """Return the mean squared distance of probabilities [n, C] from the truth, over all classes (Brier 1950): 0 to 2."""
+    return float((p**2).sum(1).mean() - 2 * p[np.arange(len(truth)), truth].mean() + 1)
 
 
 def _auc(truth: np.ndarray, p: np.ndarray) -> float:
@@ -63,15 +73,17 @@ METRICS: dict[str, Metric] = {
         Metric("rmse", _R, False, lambda y, p: float(skm.root_mean_squared_error(y, p))),
         Metric("mae", _R, False, lambda y, p: float(skm.mean_absolute_error(y, p))),
         Metric("r2", _R, True, lambda y, p: float(skm.r2_score(y, p))),
-        Metric("accuracy", CLASSIFICATION, True, _labels(skm.accuracy_score)),
+        Metric("accuracy", CLASSIFICATION, True, _labels(skm.accuracy_score), True),
         Metric(
             "balanced-accuracy",
             CLASSIFICATION,
             True,
             _labels(skm.recall_score, average="macro", zero_division=0),
+            True,
         ),
-        Metric("f1-macro", CLASSIFICATION, True, _labels(skm.f1_score, average="macro", zero_division=0)),
-        Metric("log-loss", CLASSIFICATION, False, _log_loss),
+        Metric("f1-macro", CLASSIFICATION, True, _labels(skm.f1_score, average="macro", zero_division=0), True),
+        Metric("log-loss", CLASSIFICATION, False, log_loss),
+        Metric("brier", CLASSIFICATION, False, brier),
         Metric("roc-auc", ("binary",), True, _auc),
         Metric("average-precision", ("binary",), True, _average_precision),
     )

@@ -1,6 +1,6 @@
 """`Model`: one or more trained networks that predict together from raw columns or images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,11 +8,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from goodfit.calibration import tempered
 from goodfit.config import Config
+from goodfit.conformal import SET_SCORES, prediction_sets
 from goodfit.data.images import PixelPreparation
 from goodfit.data.mapped import Rows
 from goodfit.data.target import TargetCode
-from goodfit.errors import GoodfitError
+from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import MOST_ROWS, pieces
 from goodfit.nn.models import make_module
 from goodfit.task import Preparation, innermost, treatment
@@ -20,10 +22,15 @@ from goodfit.task import Preparation, innermost, treatment
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network: its config and weights, named as in its module's `state_dict`."""
+    """One trained network: its config and weights, named as in its module's `state_dict`.
+
+    Attributes:
+        share: what its prediction counts in the average, relative to the other members'.
+    """
 
     config: Config
     weights: dict[str, Tensor]
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,11 @@ class Model:
     Attributes:
         preparations: how raw inputs become what the networks see, by `goodfit.task.treatment`.
         half_width: half the width of the prediction interval of each row, in the target's unit (regression), at
-            the level `coverage`: the split-conformal quantile of the validation part's absolute errors.
+            the level `coverage`: the conformal quantile of the absolute errors on rows that the networks have not seen.
+        temperature: of the averaged probabilities (`goodfit.calibration.tempered`); 1 leaves them as they are.
+        set_thresholds: highest score in a prediction set at the level `coverage`, by `goodfit.conformal.SET_SCORES`.
+        class_factors: what probabilities are multiplied by before the likeliest class is named; None decides by the
+            probabilities themselves. The probabilities stay as they are.
     """
 
     members: Sequence[Member]
@@ -43,6 +54,9 @@ class Model:
     half_width: float | None = None
     coverage: float = 0.9
     id_name: str | None = None
+    temperature: float = 1.0
+    set_thresholds: Mapping[str, float] = field(default_factory=dict)
+    class_factors: tuple[float, ...] | None = None
     _modules: list[nn.Module] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -78,12 +92,45 @@ class Model:
                     notes.extend(note for note in result.notes if note not in notes)
         total: np.ndarray | float = 0.0
         for member, module in zip(self.members, self._built(prepared), strict=True):
-            total = total + self.code.decode(forward(module, prepared[treatment(member.config, self.is_table)]))
-        return np.asarray(total) / len(self.members)
+            decoded = self.code.decode(forward(module, prepared[treatment(member.config, self.is_table)]))
+            total = total + member.share * decoded
+        average = np.asarray(total) / sum(member.share for member in self.members)
+        return average if self.code.kind == "regression" else tempered(average, self.temperature)
 
-    def table(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None = None) -> pd.DataFrame:
-        """Return predictions as columns: `prediction`, then `low`/`high` or a `p_<class>` for each class."""
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return the index of the class that each row of probabilities [n, C] is taken for."""
+        return decide(probabilities, self.class_factors)
+
+    def sets(self, probabilities: np.ndarray, kind: str = "aps") -> np.ndarray:
+        """Return the prediction set of each row of probabilities [n, C]: bool [n, C].
+
+        Args:
+            kind: `aps` or `lac` (`goodfit.conformal.SET_SCORES`).
+
+        Raises:
+            GoodfitError: there is no such kind, or the model has none (a regression; rows to set them by were missing).
+        """
+        if kind not in SET_SCORES:
+            raise GoodfitError(
+                f"prediction sets '{kind}' are unknown{did_you_mean(kind, SET_SCORES)}: choose one of {', '.join(SET_SCORES)}"
+            )
+        if kind not in self.set_thresholds:
+            raise GoodfitError(
+                "this model has no prediction sets: they are for classes, and 'goodfit train' makes them"
+            )
+        return prediction_sets(probabilities, kind, self.set_thresholds[kind])
+
+    def table(
+        self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None = None, sets: str | None = None
+    ) -> pd.DataFrame:
+        """Return predictions as columns: `prediction`, then `low`/`high` or a `p_<class>` for each class.
+
+        Args:
+            sets: kind of prediction sets; adds `set`, its classes from the likeliest, parted by `|`, and `set_size`.
+        """
         predicted = self.predict(inputs, notes)
+        if sets is not None and self.code.kind == "regression":
+            raise GoodfitError("prediction sets are for classes: a regression has the interval 'low' to 'high'")
         columns: dict[str, np.ndarray] = {}
         if isinstance(inputs, pd.DataFrame) and self.id_name in inputs.columns:
             columns[str(self.id_name)] = inputs[self.id_name].to_numpy()
@@ -92,7 +139,10 @@ class Model:
             if self.half_width is not None:
                 columns |= {"low": predicted - self.half_width, "high": predicted + self.half_width}
         else:
-            columns["prediction"] = self.code.labels(predicted)
+            columns["prediction"] = np.array(self.code.classes)[self.decide(predicted)]
+            if sets is not None:
+                inside = self.sets(predicted, sets)
+                columns |= {"set": _listed(inside, predicted, self.code.classes), "set_size": inside.sum(1)}
             columns |= {f"p_{name}": predicted[:, i] for i, name in enumerate(self.code.classes)}
         return pd.DataFrame(columns)
 
@@ -102,6 +152,19 @@ class Model:
                 shape = prepared[treatment(member.config, self.is_table)].shape[1:]
                 self._modules.append(load_weights(make_module(member.config, shape, self.code.outputs), member))
         return self._modules
+
+
+def decide(probabilities: np.ndarray, factors: Sequence[float] | None) -> np.ndarray:
+    """Return the likeliest class [n] of probabilities [n, C], each class' multiplied by its factor where there are any."""
+    return np.asarray((probabilities if factors is None else probabilities * np.asarray(factors)).argmax(1))
+
+
+def _listed(inside: np.ndarray, p: np.ndarray, classes: Sequence[object]) -> np.ndarray:
+    order = np.argsort(-p, axis=1, kind="stable")
+    return np.array(
+        ["|".join(str(classes[c]) for c in ranked if row[c]) for row, ranked in zip(inside, order, strict=True)],
+        dtype=object,
+    )
 
 
 def load_weights(module: nn.Module, member: Member) -> nn.Module:

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from goodfit.calibration import choose_temperature, tempered
 from goodfit.config import Config
+from goodfit.conformal import half_width, set_thresholds
 from goodfit.data.mapped import Rows
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.model import Member, Model
@@ -17,7 +19,7 @@ from goodfit.paired import rank
 from goodfit.task import Task, treatment
 
 COVERAGE = 0.9
-"""Level of the prediction intervals."""
+"""Level of the prediction intervals and sets."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,10 @@ class Runs:
         return {values: Runs(self.task, members) for values, members in groups.items()}
 
     def varied(self) -> list[str]:
-        """Return the settings in which the trainings differ, the seed left out."""
+        """Return the settings in which the trainings differ, seed and fold left out."""
         seen = [t.config.settings() for t in self.trainings]
-        return [n for n in Config.model_fields if n != "seed" and len({json.dumps(s.get(n)) for s in seen}) > 1]
+        names = [name for name in Config.model_fields if name not in ("seed", "fold")]
+        return [n for n in names if len({json.dumps(s.get(n)) for s in seen}) > 1]
 
     def compare(
         self, by: str | Sequence[str] | None = None, *, value: str = "validation_metric", level: float = 0.95
@@ -165,28 +168,53 @@ class Runs:
         )
         return Runs(self.task, order[:count])
 
-    def model(self) -> Model:
-        """Return the trainings as one model that averages their predictions."""
+    def model(self, shares: Sequence[float] | None = None, *, calibrate: bool = False) -> Model:
+        """Return the trainings as one model that averages their predictions.
+
+        Its intervals (regression) or sets (classes) are set by the rows that no member has trained on.
+
+        Args:
+            shares: what each training counts in the average; None: all the same.
+            calibrate: let those rows also choose the temperature of class probabilities (`choose_temperature`).
+        """
         task = self.task
         if not self.trainings:
             raise GoodfitError("no training to predict with: the filter left none")
-        loaded = [(training, *training.load()) for training in self.trainings]
-        members = [Member(training.config, weights) for training, weights, _ in loaded]
+        shares = [1.0] * len(self) if shares is None else list(shares)
+        members = [Member(t.config, t.weights, share) for t, share in zip(self.trainings, shares, strict=True)]
         preparations = {treatment(m.config, task.is_table): task.preparation(m.config) for m in members}
-        outputs = [output for _, _, output in loaded if output is not None]
-        half_width = None
-        if task.kind == "regression" and len(outputs) == len(members):
-            predicted = np.mean([task.code.decode(output) for output in outputs], axis=0)
-            half_width = conformal_half_width(np.abs(task.truth("validation") - predicted), COVERAGE)
         id_name = None if task.ids is None else str(task.ids.name)
-        return Model(members, preparations, task.code, task.target_name, half_width, COVERAGE, id_name)
+        model = Model(members, preparations, task.code, task.target_name, None, COVERAGE, id_name)
+        rows, predicted = self.unseen(shares)
+        if len(rows) == 0:
+            return model
+        truth = task.target[rows]
+        if task.kind == "regression":
+            return replace(model, half_width=half_width(np.abs(truth - predicted), COVERAGE))
+        temperature = choose_temperature(truth, predicted) if calibrate else 1.0
+        thresholds = set_thresholds(truth, tempered(predicted, temperature), COVERAGE)
+        return replace(model, temperature=temperature, set_thresholds=thresholds)
+
+    def unseen(self, shares: Sequence[float] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return row numbers [n] and what the members that have not trained on each predict there, on average.
+
+        Without a cross-validation that is the validation part, and all members; with one, it is all rows that train or
+        validate, each predicted by the members whose fold it is in.
+        """
+        task = self.task
+        weight = np.zeros(len(task.target))
+        total = np.zeros((len(task.target),) if task.kind == "regression" else (len(task.target), task.code.outputs))
+        for training, share in zip(self.trainings, [1.0] * len(self) if shares is None else shares, strict=True):
+            output = training.load()[1]
+            if output is None:
+                return np.empty(0, np.int64), total[:0]
+            part, judging = task.judged_by(training.config)
+            rows = task.rows(part)[judging]
+            total[rows] += share * task.code.decode(output[judging])
+            weight[rows] += share
+        known = np.flatnonzero(weight)
+        return known, (total[known].T / weight[known]).T
 
     def predict(self, inputs: pd.DataFrame | np.ndarray | Rows) -> np.ndarray:
         """Return the average prediction of all trainings: [n] in the target's unit, or probabilities [n, C]."""
         return self.model().predict(inputs)
-
-
-def conformal_half_width(errors: np.ndarray, coverage: float) -> float | None:
-    """Return the split-conformal quantile of absolute errors [n] (Lei et al. 2018); None where n is too small."""
-    rank = int(np.ceil((len(errors) + 1) * coverage))
-    return None if rank > len(errors) else float(np.sort(errors)[rank - 1])

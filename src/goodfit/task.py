@@ -17,13 +17,13 @@ from goodfit.data.decorrelation import Decorrelated
 from goodfit.data.images import PixelPreparation, PreparedImages
 from goodfit.data.mapped import Rows
 from goodfit.data.preparation import TablePreparation
-from goodfit.data.splits import FEWEST_ROWS, Splits, split_rows
+from goodfit.data.splits import FEWEST_ROWS, Splits, fold_numbers, split_rows
 from goodfit.data.target import Label, TargetCode, code_classes, infer_kind, numeric_target
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
 
-PartName = Literal["train", "validation", "test"]
+PartName = Literal["train", "validation", "test", "development"]
 Preparation = TablePreparation | PixelPreparation | Decorrelated
 
 
@@ -222,6 +222,36 @@ class Task:
         """Return the target of a part: numbers in their unit, or class indices."""
         return self.target[self.rows(part)]
 
+    def judged_by(self, config: Config) -> tuple[PartName, np.ndarray]:
+        """Return the part on which a training is measured, and which of its rows judge it: bool [n].
+
+        All rows of the validation part; in a cross-validation (`Config.fold`) those of the development part that are
+        in the training's fold.
+        """
+        if config.fold is None:
+            return "validation", np.ones(len(self.rows("validation")), bool)
+        repeat, fold, folds = config.fold
+        return "development", self.folds(repeat, folds) == fold
+
+    def folds(self, repeat: int, folds: int) -> np.ndarray:
+        """Return the fold of every row of the development part: int64 [n]; classes keep their shares, groups stay whole.
+
+        Raises:
+            GoodfitError: the rows must not change places (a given validation part, the future held out), or are too few.
+        """
+        rows = self.rows("development")
+        if self.splits.fixed:
+            raise GoodfitError(
+                f"setting 'fold' is for rows that may change places, and {self.splits.fixed}: leave it out"
+            )
+        if len(rows) < 2 * folds:
+            raise GoodfitError(f"setting 'fold' asks for {folds} folds of {len(rows)} rows: each needs at least 2")
+        strata = None if self.kind == "regression" else self.target
+        return self._cached(
+            ("folds", repeat, folds),
+            lambda: fold_numbers(rows, folds, repeat, strata=strata, groups=self.splits.groups),
+        )
+
     def preparation(self, config: Config) -> Preparation:
         """Return the preparation that a config asks for, fitted on the training part (once)."""
         return self._cached(("preparation", *treatment(config, self.is_table)), lambda: self._fit_preparation(config))
@@ -404,7 +434,9 @@ def _make_splits(
     way = "latest rows held out" if time is not None else "whole groups held out" if groups is not None else "random"
     way += ", stratified by class" if classes and time is None and groups is None else ""
     given = "".join(f", {part} part given" for part in fixed)
-    return Splits(rest, found["validation"], found["test"], f"{way}, seed {seed}{given}")
+    why = "the latest rows are held out" if time is not None else ""
+    why = "the validation part was given" if "validation" in fixed else why
+    return Splits(rest, found["validation"], found["test"], f"{way}, seed {seed}{given}", groups, why)
 
 
 def _time_axis(column: pd.Series, name: str) -> np.ndarray:

@@ -30,6 +30,10 @@ def predict_command(
     run: Run,
     data: Annotated[str, typer.Argument(help="Table with the training columns, images, or - for stdin.")],
     out: Annotated[Path | None, typer.Option(help="CSV or Parquet file to write; default stdout.")] = None,
+    sets: Annotated[
+        str | None,
+        typer.Option(help="Also name the classes that cannot be ruled out: aps (adaptive) or lac (smallest)."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes.")] = False,
 ) -> None:
     """Predict new rows, in their order: id (if any), prediction, and p_<class> or low/high."""
@@ -42,7 +46,7 @@ def predict_command(
         )
     model = load_model(folder.path / "model")
     notes: list[str] = []
-    table = model.table(_read_inputs(model, data, notes), notes)
+    table = model.table(_read_inputs(model, data, notes), notes, sets)
     if not quiet:
         for note in notes:
             say(f"note: {note}")

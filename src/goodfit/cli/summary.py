@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from goodfit.config import Config
+from goodfit.ensemble.crossed import worth_crossing
 from goodfit.recipe import Recipe
 from goodfit.recipe.presets import candidate_axes
 from goodfit.task import Task
@@ -34,9 +35,10 @@ def print_plan(task: Task, recipe: Recipe, config: Config) -> None:
     budget = recipe.budget(task)
     axes = candidate_axes(budget, task, config.lr, np.inf, recipe.settings, recipe.seed)
     rates = "the rates that the search finds" if "lr" in axes else "your rate"
+    folds = ", each setting on every fold of a repeated cross-validation" if worth_crossing(task) else ""
     console.print(
         f"baselines; {budget.check_seeds} untrained networks; a few mini-batches by heart; a rate search of {budget.rates} rates x {budget.rate_seeds} seeds, "
-        f"{budget.rate_steps} steps each; a coarse grid of rates and weight decays; {math.prod(len(v) for v in axes.values())} candidates around {rates}, "
+        f"{budget.rate_steps} steps each; a coarse grid of rates and weight decays; {len(recipe.candidates(task, config, config.lr, np.inf))} trainings around {rates}{folds}, "
         f"up to {config.epochs} epochs of {math.ceil(len(task.rows('train')) / config.batch_size)} batches of {config.batch_size}; "
         f"the curves read and what they ask for tried; an ensemble of up to {budget.members}; one look at the test part"
     )

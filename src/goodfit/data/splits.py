@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from goodfit.errors import GoodfitError
-from goodfit.randomness import key
+from goodfit.randomness import key, numpy_generator
 
 FEWEST_ROWS = 10
 """Below this no split leaves a part worth the name."""
@@ -14,16 +14,52 @@ FEWEST_ROWS = 10
 
 @dataclass(frozen=True)
 class Splits:
-    """Row numbers of each part, int64, sorted; a part may be empty. `how` says it in words."""
+    """Row numbers of each part, int64, sorted; a part may be empty. `how` says it in words.
+
+    Attributes:
+        groups: number of every row's group, where whole groups stay in one part.
+        fixed: why rows of the training and the validation part must not change places; empty where they may.
+    """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     how: str
+    groups: np.ndarray | None = None
+    fixed: str = ""
 
     def rows(self, part: str) -> np.ndarray:
-        """Return the row numbers of `train`, `validation` or `test`."""
+        """Return the row numbers of `train`, `validation`, `test`, or `development` (the first two together)."""
+        if part == "development":
+            return np.sort(np.concatenate([self.train, self.validation]))
         return {"train": self.train, "validation": self.validation, "test": self.test}[part]
+
+
+def fold_numbers(
+    rows: np.ndarray, folds: int, repeat: int, *, strata: np.ndarray | None = None, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Return in which of `folds` folds each row is held out: int64 [len(rows)]; another `repeat` parts them anew.
+
+    `strata` and `groups` hold a value for every row of the data. Folds differ by at most a row, also in the
+    strata; groups stay whole, each put where fewest rows are.
+    """
+    random = numpy_generator(0, "folds", repeat, folds)
+    if groups is None:
+        order = random.permutation(len(rows))
+        if strata is not None:
+            order = order[np.argsort(strata[rows][order], kind="stable")]
+        found = np.empty(len(rows), np.int64)
+        found[order] = np.arange(len(rows)) % folds
+        return found
+    names, member, sizes = np.unique(groups[rows], return_inverse=True, return_counts=True)
+    if len(names) < folds:
+        raise GoodfitError(f"{len(names)} groups cannot be parted into {folds} folds: take fewer folds")
+    place, filled = np.empty(len(names), np.int64), np.zeros(folds, np.int64)
+    shuffled = random.permutation(len(names))
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        place[group] = filled.argmin()
+        filled[place[group]] += sizes[group]
+    return place[member]
 
 
 def split_rows(

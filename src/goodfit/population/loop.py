@@ -151,7 +151,7 @@ def train_population(
     while True:
         # members whose epoch ends here (all of them at the start, and when time is up)
         ended = [k for k, member in enumerate(members) if over or step == member.border]
-        held_out, outputs = _validation(kernel, ended, problem)
+        held_out, outputs = _validation(kernel, ended, members, problem)
         leaving = set()
         for i, k in enumerate(ended):
             member = members[k]
@@ -276,21 +276,39 @@ def _batches(
 
 
 def _mean_loss(
-    kernel: Kernel, part: Part | StreamedPart, members: Sequence[int], problem: Problem
+    kernel: Kernel,
+    part: Part | StreamedPart,
+    members: Sequence[int],
+    problem: Problem,
+    judging: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return these members' mean loss [len(members)] and output [len(members), n, n_out] on a part."""
-    sums, outputs = np.zeros(len(members)), []
+    """Return these members' mean loss [len(members)] and output [len(members), n, n_out] on a part.
+
+    Args:
+        judging: rows over which each member's mean goes, bool [len(members), n]; None takes all.
+    """
+    sums, outputs, done = np.zeros(len(members)), [], 0
     for chunk in part.chunks():
         output = kernel.output(chunk, members)
-        sums += problem.row_loss(output, chunk.y.expand(len(output), -1)).double().sum(1).cpu().numpy()
+        losses = problem.row_loss(output, chunk.y.expand(len(output), -1)).double()
+        if judging is not None:
+            here = torch.from_numpy(judging[:, done : done + len(chunk)]).to(losses.device)
+            losses = torch.where(here, losses, torch.zeros_like(losses))
+        sums += losses.sum(1).cpu().numpy()
         outputs.append(output.cpu().numpy())
-    return sums / len(part), np.concatenate(outputs, axis=1) if len(outputs) > 1 else outputs[0]
+        done += len(chunk)
+    means = sums / (len(part) if judging is None else judging.sum(1))
+    return means, np.concatenate(outputs, axis=1) if len(outputs) > 1 else outputs[0]
 
 
-def _validation(kernel: Kernel, ended: Sequence[int], problem: Problem) -> tuple[np.ndarray, np.ndarray | None]:
+def _validation(
+    kernel: Kernel, ended: Sequence[int], members: Sequence[_Member], problem: Problem
+) -> tuple[np.ndarray, np.ndarray | None]:
     if problem.validation is None:
         return np.full(len(ended), np.nan), None
-    return _mean_loss(kernel, problem.validation, ended, problem)
+    found = [members[k].data.judging for k in ended]
+    judging = np.stack([rows for rows in found if rows is not None]) if problem.judging and found else None
+    return _mean_loss(kernel, problem.validation, ended, problem, judging)
 
 
 def _why_end(deadline: float | None, stop: Callable[[], bool] | None) -> Reason | None:

@@ -1,7 +1,7 @@
 """What every member of a population trains on: tensors on one device, and the loss."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from goodfit.config import Config
 from goodfit.losses import RowLoss
 from goodfit.memory import pieces
 from goodfit.population.workers import one_ahead
@@ -118,12 +119,18 @@ class StreamedPart:
 
 @dataclass(frozen=True)
 class Problem:
-    """Training part, validation part (None: train to the end, keep the last weights), outputs and loss."""
+    """Training part, validation part (None: train to the end, keep the last weights), outputs and loss.
+
+    Attributes:
+        judging: in a cross-validation, where both parts are the same, the rows that judge a member and do not train it:
+            bool [n]. None: the validation part judges all members.
+    """
 
     train: Part | StreamedPart
     validation: Part | StreamedPart | None
     outputs: int
     row_loss: RowLoss
+    judging: Callable[[Config], np.ndarray] | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -7,13 +7,15 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
+from goodfit.calibration import reliability, tempered
+from goodfit.decision import reweighted
 from goodfit.metrics import METRICS, Metric
+from goodfit.model import Model
 from goodfit.randomness import numpy_generator
 from goodfit.task import Task
 
 RESAMPLES = 1000
 LEVEL = 0.95
-CALIBRATION_BINS = 10
 SHOWN_POINTS = 1500
 
 
@@ -64,10 +66,12 @@ def against(metric: Metric, network: Scored, baseline: Scored) -> dict[str, Any]
     return {"difference": network.value - baseline.value, "interval": [low, high], "better": better}
 
 
-def further_metrics(task: Task, truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """Return every other metric that fits the task."""
+def further_metrics(
+    task: Task, truth: np.ndarray, prediction: np.ndarray, factors: tuple[float, ...] | None = None
+) -> dict[str, float]:
+    """Return every other metric that fits the task; `factors` as in `goodfit.decision`."""
     others = (m for m in METRICS.values() if task.kind in m.kinds and m.name != task.metric.name)
-    return {metric.name: metric.of(truth, prediction) for metric in others}
+    return {m.name: m.of(truth, reweighted(prediction, factors) if m.by_label else prediction) for m in others}
 
 
 def regression_picture(
@@ -82,20 +86,22 @@ def regression_picture(
     return picture
 
 
-def class_picture(truth: np.ndarray, p: np.ndarray) -> dict[str, Any]:
-    """Return confusion counts [true, predicted] and calibration: confidence and accuracy in equal-width bins.
+def class_picture(truth: np.ndarray, p: np.ndarray, model: Model) -> dict[str, Any]:
+    """Return confusion counts [true, predicted] of the classes named, calibration, and what prediction sets held."""
+    named = model.decide(p)
+    confusion = confusion_matrix(truth, named, labels=np.arange(p.shape[1]))
+    found = {"confusion": confusion.tolist(), "calibration": reliability(truth, p).record()}
+    if model.temperature != 1:
+        before = tempered(p, 1 / model.temperature)
+        found["calibration_before"] = reliability(truth, before).record() | {"temperature": model.temperature}
+    found["sets"] = [_set_row(truth, model.sets(p, kind), kind, model.coverage) for kind in model.set_thresholds]
+    return found
 
-    The expected calibration error is that of Guo et al. 2017, equation 3.
-    """
-    confidence, hit = p.max(1), p.argmax(1) == truth
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    filled = [b for b in range(CALIBRATION_BINS) if (bins == b).any()]
-    mean = [float(confidence[bins == b].mean()) for b in filled]
-    accuracy = [float(hit[bins == b].mean()) for b in filled]
-    count = [int((bins == b).sum()) for b in filled]
-    error = float(sum(n * abs(a - c) for n, a, c in zip(count, accuracy, mean, strict=True)) / len(truth))
-    confusion = confusion_matrix(truth, p.argmax(1), labels=np.arange(p.shape[1]))
+
+def _set_row(truth: np.ndarray, inside: np.ndarray, kind: str, nominal: float) -> dict[str, Any]:
+    sizes = inside.sum(1)
+    observed = float(inside[np.arange(len(truth)), truth].mean())
     return {
-        "confusion": confusion.tolist(),
-        "calibration": {"confidence": mean, "accuracy": accuracy, "count": count, "ece": error},
-    }
+        "kind": kind, "nominal": nominal, "observed": observed, "mean_size": float(sizes.mean()),
+        "single": float((sizes == 1).mean()),
+    }  # fmt: skip

@@ -1,10 +1,12 @@
 """What a run of the recipe is asked for, and who hears of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from goodfit.config import Config, vary
+from goodfit.ensemble import crossed
+from goodfit.ensemble.crossed import worth_crossing
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes, find_preset
 from goodfit.task import Task
@@ -56,5 +58,17 @@ class Recipe:
         return base_config(self.budget(task), task, self.seed, self.settings)
 
     def candidates(self, task: Task, config: Config, rate: float, highest: float) -> list[Config]:
-        """Return the grid of trainings around a learning rate (see `candidate_axes`)."""
-        return vary(config, **candidate_axes(self.budget(task), task, rate, highest, self.settings, self.seed))
+        """Return the trainings of step 5 around a learning rate."""
+        return refinement(self.budget(task), task, config, rate, highest, self.settings)
+
+
+def refinement(
+    budget: Preset, task: Task, config: Config, rate: float, highest: float, fixed: Collection[str]
+) -> list[Config]:
+    """Return the grid of step 5 (see `candidate_axes`), on every fold where rows are few.
+
+    Args:
+        fixed: settings that the user chose.
+    """
+    grid = vary(config, **candidate_axes(budget, task, rate, highest, fixed, config.seed))
+    return crossed(grid) if worth_crossing(task) and "fold" not in fixed else grid

@@ -1,5 +1,6 @@
 """Presets: how much work a run does. One page of numbers, each with its reason."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -118,9 +119,9 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
 
 
 def candidate_axes(
-    preset: Preset, task: Task, rate: float, highest: float, settings: dict[str, Any], seed: int
+    preset: Preset, task: Task, rate: float, highest: float, fixed: Collection[str], seed: int
 ) -> dict[str, Any]:
-    """Return the axes of the candidates' grid; what the user has set is not varied.
+    """Return the axes of the candidates' grid; what is `fixed`, the user's own settings, is not varied.
 
     Args:
         rate: learning rate that fell deepest in the short search. highest: end of its usable interval, which
@@ -135,4 +136,4 @@ def candidate_axes(
         "augment": preset.augments,
         "seed": range(seed, seed + preset.seeds),
     }
-    return {name: values for name, values in axes.items() if name not in settings or name == "seed"}
+    return {name: values for name, values in axes.items() if name not in fixed or name == "seed"}

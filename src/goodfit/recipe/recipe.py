@@ -11,8 +11,10 @@ import pandas as pd
 import torch
 
 from goodfit.baselines import BASELINES, fit_baselines
-from goodfit.ensemble import EnsembleChoice, choose_ensemble
+from goodfit.decision import choose_factors, reweighted
+from goodfit.ensemble import choose_ensemble, estimate_optimism
 from goodfit.model import Model
+from goodfit.recipe.averaging import describe_calibration, describe_ensemble, describe_rows
 from goodfit.recipe.candidates import describe_candidates, rank_by
 from goodfit.recipe.clock import Clock
 from goodfit.recipe.importance import column_importance
@@ -33,7 +35,6 @@ from goodfit.task import Task
 from goodfit.training import RunFolder, save_model
 from goodfit.training.files import plain_json, write_bytes
 from goodfit.training.folder import environment
-from goodfit.wording import figure
 
 INTERRUPTED = "interrupted"
 """Stage that marks a run folder whose trainings were ended by Ctrl-C, and judged as they were."""
@@ -84,10 +85,17 @@ def run_recipe(
         store.finish_stage(INTERRUPTED, True)
 
     listener.stage("ensemble", "which networks to average")
-    choice = choose_ensemble(runs, recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen))
-    model = choice.members.model()
+    most, rank = recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen)
+    choice = choose_ensemble(runs, most, rank, seed=recipe.seed)
+    model = choice.model(calibrate=True)
     report["candidates"] = describe_candidates(runs, choice.members)
-    report["ensemble"] = _describe_ensemble(task, choice)
+    report["ensemble"] = describe_ensemble(task, choice, recipe.seed)
+    report["rows"] = describe_rows(task, choice)
+    report["calibration"] = describe_calibration(task, choice, model)
+    report["optimism"] = once(
+        "optimism", "how far the choice flatters itself",
+        lambda: estimate_optimism(choice.pool, most, rank, seed=recipe.seed).record(),
+    )  # fmt: skip
     report["importance"] = once(
         "importance", "what the model looks at", lambda: column_importance(task, model, recipe.seed)
     )
@@ -145,21 +153,6 @@ def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener
     return {"rows": rows, "checksum": checksum}
 
 
-def _describe_ensemble(task: Task, choice: EnsembleChoice) -> dict[str, Any]:
-    size = len(choice.members)
-    sizes = [
-        {"size": n, "validation_metric": m, "validation_loss": loss}
-        for n, (m, loss) in enumerate(zip(choice.metrics, choice.losses, strict=True), start=1)
-    ]
-    text = (
-        f"Averaging the best {size} of {len(sizes)} brings the validation {task.metric.name} from "
-        f"{figure(choice.metrics[0])} (best single network) to {figure(choice.metrics[size - 1])}."
-    )
-    if size == 1:
-        text = "No average of several networks comes near the validation loss of the best one alone."
-    return {"members": [t.id for t in choice.members], "by_size": sizes, "text": text}
-
-
 def _judge(
     task: Task, recipe: Recipe, folder: RunFolder, model: Model, members: Runs, baselines: dict[str, Any]
 ) -> dict[str, Any]:
@@ -169,8 +162,16 @@ def _judge(
         "ensemble": model.predict(raw),
         "single": members.filter(lambda t: t.id == members[0].id).predict(raw),
     }
-    stored = folder.tensors("baselines", baselines["checksum"])
-    predictions |= {name: stored[f"{name}/test"].numpy() for name in BASELINES}
+    stored = {name: t.numpy() for name, t in folder.tensors("baselines", baselines["checksum"]).items()}
+    predictions |= {name: stored[f"{name}/test"] for name in BASELINES}
+    probabilities = predictions["ensemble"]
+    if model.class_factors is not None:
+        # the baselines may favour rare classes as the networks do, each as the validation part likes it
+        predictions = {
+            name: reweighted(p, choose_factors(task.metric, task.truth("validation"), stored[f"{name}/validation"])
+                             if name in BASELINES else model.class_factors)
+            for name, p in predictions.items()
+        }  # fmt: skip
     scored = bootstrap(task.metric, truth, predictions, recipe.seed)
     rows = [
         row | {"test": scored[row["name"]].value, "test_interval": list(scored[row["name"]].interval)}
@@ -181,13 +182,13 @@ def _judge(
         "interval": list(scored["ensemble"].interval),
         "method": f"percentile bootstrap over {len(truth)} test rows, {RESAMPLES} resamples, 95 %",
         "single": {"value": scored["single"].value, "interval": list(scored["single"].interval)},
-        "more": further_metrics(task, truth, predictions["ensemble"]),
+        "more": further_metrics(task, truth, probabilities, model.class_factors),
         "against": [{"baseline": n, **against(task.metric, scored["ensemble"], scored[n])} for n in BASELINES],
     }
     picture = (
         regression_picture(truth, predictions["ensemble"], model.half_width, model.coverage, recipe.seed)
         if task.kind == "regression"
-        else class_picture(truth, predictions["ensemble"])
+        else class_picture(truth, probabilities, model)
     )
     _write_predictions(task, model, folder)
     return {"baselines": rows, "test": test, "predictions": picture}

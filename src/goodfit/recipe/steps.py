@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from goodfit.config import Config, vary
+from goodfit.config import Config
 from goodfit.recipe.bare import skipped
 from goodfit.recipe.clock import Clock
 from goodfit.recipe.coarse import coarse_search
@@ -14,8 +14,8 @@ from goodfit.recipe.improvement import Improved, improve
 from goodfit.recipe.initial_loss import check_initial_loss
 from goodfit.recipe.interruption import Interruption
 from goodfit.recipe.overfit import overfit_small_sample
-from goodfit.recipe.plan import SILENT, Listener
-from goodfit.recipe.presets import Preset, candidate_axes
+from goodfit.recipe.plan import SILENT, Listener, refinement
+from goodfit.recipe.presets import Preset
 from goodfit.runs import Runs
 from goodfit.search import find_learning_rate
 from goodfit.studies.comparison import Means
@@ -92,8 +92,7 @@ class Steps:
     def candidates(self) -> list[Config]:
         """Return the grid of step 5, which steps 2 to 4 have informed."""
         budget, rate, highest = self._informed()
-        settings = dict.fromkeys(self.fixed)
-        return vary(self.started(), **candidate_axes(budget, self.task, rate, highest, settings, self.config.seed))
+        return refinement(budget, self.task, self.started(), rate, highest, self.fixed)
 
     def started(self) -> Config:
         """Return the config with what step 2 changed, where it was done."""
@@ -135,10 +134,7 @@ class Steps:
 
     def _refinement_steps(self) -> float:
         """Return about how many steps the candidates of step 5 will take together."""
-        axes = candidate_axes(
-            self.budget, self.task, self.config.lr, np.inf, dict.fromkeys(self.fixed), self.config.seed
-        )
-        trainings = np.prod([len(list(values)) for values in axes.values()])
+        trainings = len(refinement(self.budget, self.task, self.config, self.config.lr, np.inf, self.fixed))
         per_epoch = np.ceil(len(self.task.rows("train")) / self.config.batch_size)
         return float(trainings * min(self.config.epochs * per_epoch, self.config.max_steps or np.inf))
 

@@ -69,13 +69,22 @@ def _limits(report: dict[str, Any]) -> list[str]:
         found = report[step]
         if not found["ok"]:
             limits.append(f"{found['text']} {found['follows']}")
-    rows = report["task"]["rows"]["validation"]
-    trainings = len(report["candidates"]["trainings"])
-    limits.append(
-        f"Settings and members were chosen on {rows} validation rows among {trainings} trainings, "
-        "so validation figures are a little optimistic; the test figure is not."
-    )
+    limits.append(word_optimism(report))
     return limits
+
+
+def word_optimism(report: dict[str, Any]) -> str:
+    """Say by how much the choice of settings and members flatters the figures on the rows that chose."""
+    found, metric = report["optimism"], report["task"]["metric"]
+    text = f"Settings and members were chosen by {found['rows']} rows among {found['candidates']} candidates: "
+    if found["difference"] <= 0 or found["low"] <= 0 <= found["high"]:
+        text += f"nested selection finds no flattery beyond noise ({figure(found['nested'])} for {figure(found['apparent'])})"
+    else:
+        text += (
+            f"on these rows the {metric} of {figure(found['apparent'])} is too good by about {figure(found['difference'])} "
+            f"({figure(found['low'])} to {figure(found['high'])} over {found['repeats']} repeats of a nested selection)"
+        )
+    return text + ". The test figure has no part in any choice."
 
 
 def _chosen_curves(report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
-from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, Chart, drawing
+from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, Chart, drawing
+from goodfit.report.ensemble import calibration, ensemble_curve, optimism
 from goodfit.wording import figure
 
 Report = dict[str, Any]
@@ -118,29 +119,6 @@ def learning_curves(report: Report) -> Chart | None:
     return Chart("Learning curves", canvas.svg, caption, ["epoch", "training", "validation", "networks"], rows)
 
 
-def ensemble_size(report: Report) -> Chart | None:
-    """Validation metric against the number of networks averaged."""
-    found = report.get("ensemble")
-    if not found or len(found["by_size"]) < 2:
-        return None
-    sizes = [row["size"] for row in found["by_size"]]
-    values = [row["validation_metric"] for row in found["by_size"]]
-    metric, chosen = report["task"]["metric"], len(found["members"])
-    with drawing("ensemble", f"Validation {metric} against ensemble size; {chosen} chosen", height=2.8) as canvas:
-        canvas.axes.plot(sizes, values, "o-", color=BLUE)
-        canvas.axes.plot([chosen], [values[chosen - 1]], "o", markersize=11, markerfacecolor="none", color=ORANGE)
-        canvas.axes.set_xlabel("networks averaged, best first")
-        canvas.axes.set_ylabel(f"validation {metric}")
-        canvas.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return Chart(
-        "Ensemble",
-        canvas.svg,
-        "The circle marks the size that was chosen.",
-        ["networks", metric],
-        [list(r) for r in zip(sizes, values, strict=True)],
-    )
-
-
 def predicted_against_true(report: Report) -> Chart | None:
     """Predicted against true values of the test part (regression)."""
     found = report.get("predictions") or {}
@@ -203,32 +181,6 @@ def confusion(report: Report) -> Chart | None:
     )  # fmt: skip
 
 
-def calibration(report: Report) -> Chart | None:
-    """Accuracy against confidence, with the expected calibration error."""
-    found = (report.get("predictions") or {}).get("calibration")
-    if not found:
-        return None
-    confidence, accuracy, count = (np.array(found[name]) for name in ("confidence", "accuracy", "count"))
-    with drawing(
-        "calibration",
-        f"Accuracy against confidence; expected calibration error {found['ece']:.3f}",
-        width=4.6,
-        height=4.0,
-    ) as canvas:
-        canvas.axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9)
-        canvas.axes.plot(confidence, accuracy, color=BLUE)
-        canvas.axes.scatter(
-            confidence, accuracy, s=20 + 180 * count / count.max(), color=BLUE, edgecolors=PAPER, zorder=3
-        )
-        canvas.axes.set_xlim(0, 1.03)
-        canvas.axes.set_ylim(0, 1.03)
-        canvas.axes.set_xlabel("confidence (highest probability)")
-        canvas.axes.set_ylabel("share that was right")
-    rows = [list(row) for row in zip(found["confidence"], found["accuracy"], found["count"], strict=True)]
-    caption = f"On the line, probabilities can be taken at their word. Area: number of rows. Expected calibration error {found['ece']:.3f}."
-    return Chart("Calibration", canvas.svg, caption, ["confidence", "accuracy", "rows"], rows)
-
-
 def importance(report: Report) -> Chart | None:
     """Increase of the error when a column is shuffled."""
     found = report.get("importance") or []
@@ -264,7 +216,8 @@ CHARTS: dict[str, Callable[[Report], Chart | None]] = {
     "scores": scores,
     "rates": rate_search,
     "curves": learning_curves,
-    "ensemble": ensemble_size,
+    "ensemble": ensemble_curve,
+    "optimism": optimism,
     "points": predicted_against_true,
     "confusion": confusion,
     "calibration": calibration,

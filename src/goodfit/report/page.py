@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goodfit.recipe.verdict import word_optimism
 from goodfit.report.charts import CHARTS, Report
 from goodfit.report.step_charts import STEP_CHARTS, readings
 from goodfit.report.study_charts import Record, study_charts
@@ -63,6 +64,7 @@ def _environment() -> Environment:
     environment.filters["figure"] = lambda value: figure(value) if isinstance(value, float) or value is None else value
     environment.filters["duration"] = _duration
     environment.globals["inline"] = _inline
+    environment.globals["optimism_text"] = word_optimism
     return environment
 
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.charts import short
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
+from goodfit.report.ensemble import members_reliability
 from goodfit.report.gaps import gaps
 from goodfit.report.signals import histograms_through_depth, variance_through_depth
 from goodfit.wording import figure
@@ -28,6 +29,8 @@ def study_charts(record: Record) -> dict[str, Chart]:
         charts["gradients"] = histograms_through_depth(found, "gradients")
     for found in record.get("gaps", []):
         charts[f"gap-{found['rows']}"] = gaps(found)
+    if record.get("ensemble"):
+        charts["reliability"] = members_reliability(record["ensemble"])
     if "standings" in record:
         charts["standings"] = standings(record)
         charts["validation"] = curves(record, "validation", "Validation loss", "epoch")
@@ -105,7 +108,8 @@ def lines(found: dict[str, Any]) -> Chart:
         for (name, series), (colour, line) in zip(found["series"].items(), LOOKS, strict=False):
             mean, low, high = (np.array(series[k], dtype=float) for k in ("mean", "low", "high"))
             # the band of a line that has left the picture would cover the others
-            axes.fill_between(x[: len(mean)], low, high, where=mean <= top, color=colour, alpha=0.16, linewidth=0)
+            seen = np.full(len(mean), True) if found.get("whole") else mean <= top
+            axes.fill_between(x[: len(mean)], low, high, where=seen, color=colour, alpha=0.16, linewidth=0)
             axes.plot(x[: len(mean)], mean, color=colour, linestyle=line, label=name, marker="." if len(x) < 60 else "")
         if found.get("span"):
             axes.axvspan(*found["span"], color=GREEN, alpha=0.1, linewidth=0)
@@ -115,12 +119,14 @@ def lines(found: dict[str, Any]) -> Chart:
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylim(bottom, top)
+        if not found.get("whole"):
+            axes.set_ylim(bottom, top)
         if len(found["series"]) > 1:
             axes.legend(fontsize=8)
         axes.set_xlabel(found["x_label"])
         axes.set_ylabel(found["y_label"])
-    caption = f"Line: mean over the seeds; band: its 95 % interval. {found.get('caption', '')}".strip()
+    band = found.get("band", "Line: mean over the seeds; band: its 95 % interval.")
+    caption = f"{band} {found.get('caption', '')}".strip()
     rows: list[list[object]] = [
         [value, *(_at(series["mean"], k) for series in found["series"].values())] for k, value in enumerate(found["x"])
     ]

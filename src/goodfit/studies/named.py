@@ -10,6 +10,7 @@ from goodfit.nn import ACTIVATION_FACTS
 from goodfit.optim import SCHEDULES
 from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
+from goodfit.studies.ensemble import ensemble_study
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
 from goodfit.studies.signals import signals_study
@@ -119,6 +120,13 @@ def _regularisation(task: Task | None, order: Order) -> dict[str, Any]:
     return regularisation_study(task, base, list(sizes.values()), seeds=order.seeds, means=order.means)
 
 
+def _ensemble(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    others = [(variant.name, variant.settings) for variant in grid(order.axes)] if order.axes else []
+    config = Config(**{**LENET, **order.settings, "seed": order.seed})
+    return ensemble_study(task, config, members=order.seeds, others=others, means=order.means)
+
+
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
     own = {name for variant in variants for name in variant.settings}
     if axes and own <= set(axes):
@@ -155,6 +163,8 @@ LITTLE_AND_MUCH = {1000: 40, 20_000: 8}
 """Training samples, and epochs for so many."""
 LEARNING = [name for name, facts in ACTIVATION_FACTS.items() if not facts.untrainable and name != "identity"]
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+LENET = {"model": "lenet", "activation": "relu", "lr": 3e-3, "schedule": "cosine", "batch_size": 128, "epochs": 20}
+"""Fashion-MNIST by networks of LeNet's size; chosen on 10,000 of the training images."""
 NORM_RATES = (1e-3, 1e-2, 1e-1)
 CONVERGING = {"optimiser": "sgd", "momentum": 0.9}
 
@@ -222,6 +232,9 @@ STUDIES: dict[str, Study] = {
     "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
     "regularisation": Study(
         "Which regularisers narrow the gap between training and validation?", "fashion-mnist", _regularisation, validation=0.05,
+    ),
+    "ensemble": Study(
+        "What do more networks of the same kind bring?", "fashion-mnist", _ensemble, validation=0.0, seeds=10,
     ),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip

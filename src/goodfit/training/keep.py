@@ -126,7 +126,8 @@ def _record(task: Task, config: Config, kernel: str, outcome: Outcome) -> dict[s
     """Return what is kept of a training beside curve and weights, as JSON values; null where a number is not finite."""
     metric = None
     if outcome.validation_output is not None and np.isfinite(outcome.validation_output).all():
-        metric = task.score(task.code.decode(outcome.validation_output), "validation")
+        part, judging = task.judged_by(config)
+        metric = task.metric.of(task.truth(part)[judging], task.code.decode(outcome.validation_output[judging]))
     return {
         "config": config.settings(),
         "kernel": kernel,

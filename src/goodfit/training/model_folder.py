@@ -28,8 +28,13 @@ from goodfit.model import Member, Model
 from goodfit.task import Preparation, treatment
 from goodfit.training.files import flush_folder, sha256, write_bytes, write_json
 
-FORMAT = 1
+FORMAT = 2
+"""2: shares, temperature, set thresholds and class factors; folders of format 1 lack them and are read as equal shares."""
 MANIFEST = "manifest.json"
+PREDICTING = (
+    "code", "target_name", "half_width", "coverage", "id_name", "temperature", "set_thresholds", "class_factors",
+)  # fmt: skip
+"""Fields of a model that are in model.json under the same name."""
 
 
 class _Manifest(BaseModel):
@@ -53,6 +58,10 @@ class _Description(BaseModel):
     half_width: float | None
     coverage: float
     id_name: str | None
+    shares: list[float] | None = None
+    temperature: float = 1.0
+    set_thresholds: dict[str, float] = {}
+    class_factors: tuple[float, ...] | None = None
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -102,8 +111,16 @@ def load_model(folder: Path | str, models: Mapping[str, ModelFactory] | None = N
             preparations[key] = TablePreparation.restore(stored["steps"], _under(arrays, f"{index}/"))
         else:
             preparations[key] = PixelPreparation.restore(stored["steps"])
-    members = [Member(config, _under(tensors, f"{index}/")) for index, config in enumerate(configs)]
-    fields = {name: getattr(description, name) for name in ("code", "target_name", "half_width", "coverage", "id_name")}
+    shares = description.shares or [1.0] * len(configs)
+    if len(shares) != len(configs):
+        raise GoodfitError(
+            f"{folder}/model.json holds {len(shares)} shares for {len(configs)} networks: restore the folder"
+        )
+    members = [
+        Member(config, _under(tensors, f"{index}/"), share)
+        for index, (config, share) in enumerate(zip(configs, shares, strict=True))
+    ]
+    fields = {name: getattr(description, name) for name in PREDICTING}
     for member in members:
         if treatment(member.config, is_table) not in preparations:
             raise GoodfitError(
@@ -128,9 +145,8 @@ def _write(model: Model, folder: Path) -> None:
         input="table" if model.is_table else "images",
         code=model.code,
         target_name=model.target_name,
-        half_width=model.half_width,
-        coverage=model.coverage,
-        id_name=model.id_name,
+        shares=[member.share for member in model.members],
+        **{name: getattr(model, name) for name in PREDICTING if name not in ("code", "target_name")},
     )
     write_json(folder / "model.json", description.model_dump(mode="json"))
     files = {path.name: sha256(path) for path in sorted(folder.iterdir())}

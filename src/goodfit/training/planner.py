@@ -34,7 +34,9 @@ class Population:
 
 def group_by_data(configs: Sequence[Config], is_table: bool) -> list[list[int]]:
     """Return the positions of configs that see the same prepared data and have the same loss, in order of their first."""
-    return _grouped(range(len(configs)), lambda k: (treatment(configs[k], is_table), configs[k].loss))
+    return _grouped(
+        range(len(configs)), lambda k: (treatment(configs[k], is_table), configs[k].loss, configs[k].fold is not None)
+    )
 
 
 def plan(
@@ -104,7 +106,8 @@ def _fitting(config: Config, problem: Problem, kernel: str) -> list[str]:
 def _refusal(kernel: str, config: Config, problem: Problem) -> str | None:
     """Return why a kernel cannot train a config; asked once for each make of network and shape of data."""
     make = config.replace(seed=0, lr=1e-3, weight_decay=0.0, dropout=min(config.dropout, 0.5), init="default",
-                          init_scale=1.0, augment=(), l1=0.0, l2=0.0, label_smoothing=0.0)  # fmt: skip
+                          init_scale=1.0, augment=(), l1=0.0, l2=0.0, label_smoothing=0.0, fold=None,
+                          resample="none")  # fmt: skip
     model: Any = config.model
     return _asked(kernel, repr(make), model, problem.input_shape, problem.outputs, problem.row_loss, problem.device,
                   _Unhashed((make, problem)))  # fmt: skip

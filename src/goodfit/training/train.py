@@ -125,6 +125,9 @@ def make_problem(task: Task, config: Config, device: torch.device) -> Problem:
             return Part(torch.from_numpy(x), y).to(device)
         return StreamedPart(x, y.to(device), device)
 
+    if config.fold is not None:
+        both = part("development")
+        return Problem(both, both, task.code.outputs, find_loss(config.loss, task.kind), lambda c: task.judged_by(c)[1])
     validation = part("validation") if len(task.rows("validation")) else None
     return Problem(part("train"), validation, task.code.outputs, find_loss(config.loss, task.kind))
 
@@ -157,6 +160,10 @@ def _check(configs: Sequence[Config], task: Task) -> None:
 
 
 def _check_treatment(config: Config, task: Task) -> None:
+    if config.fold is not None:
+        task.judged_by(config)
+    if config.resample == "balanced" and task.kind == "regression":
+        raise GoodfitError("setting 'resample' is 'balanced', which is for classes: take none or bootstrap")
     if config.decorrelate != "none":
         read_decorrelation(config.decorrelate)
     for name in config.augment:
