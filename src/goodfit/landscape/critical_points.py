@@ -11,7 +11,7 @@ from torch import Tensor
 from goodfit.landscape.functions import Box, Landscape
 
 Kind = Literal["minimum", "maximum", "saddle", "flat"]
-GRID = {1: 801, 2: 45}
+GRID = {1: 801, 2: 31}
 """Starts of the search on each axis."""
 NEWTON_STEPS = 80
 MOST_POINTS = 60
@@ -64,14 +64,19 @@ def polish(landscape: Landscape, x: Tensor) -> tuple[Tensor, Tensor]:
     step = torch.full_like(x, torch.inf)
     for _ in range(NEWTON_STEPS):
         x = torch.where(x.isfinite().all(-1, keepdim=True), x, centre)
-        step = _newton_step(landscape, x)
+        step = newton_step(landscape, x)
         step = step * (longest / step.norm(dim=-1, keepdim=True).clamp_min(longest))
         x = x - step
     slope = landscape.gradient(x).norm(dim=-1)
     return x, (slope <= 1e-8 * steepest) & (step.norm(dim=-1) <= 1e-6 * longest)
 
 
-def _newton_step(landscape: Landscape, x: Tensor) -> Tensor:
+def newton_step(landscape: Landscape, x: Tensor) -> Tensor:
+    """Return what Newton's method on the gradient would subtract; nothing along axes without curvature.
+
+    Shape:
+        x: [R, d]. returns: [R, d].
+    """
     curvatures, axes = torch.linalg.eigh(landscape.hessian(x).nan_to_num(0, 0, 0))
     slopes = (axes.mT @ landscape.gradient(x).nan_to_num(0, 0, 0)[..., None])[..., 0]
     curved = curvatures.abs() > 1e-14 * curvatures.abs().amax(-1, keepdim=True)

@@ -16,13 +16,18 @@ from goodfit.landscape.methods import find_method
 from goodfit.optim.optimisers import Hyper, hyper_table
 from goodfit.optim.schedules import rate_table
 from goodfit.randomness import numpy_generator
+from goodfit.wording import count
 
 FARTHEST = 1e12
-"""A run that leaves this far behind has diverged."""
+"""A run that gets this far out has left all bounds."""
 MOST_POINTS = 20_000_000
 """Runs times steps that are kept at once: about a gigabyte with values and gradients."""
 
-End = Literal["steps used up", "gradient vanished", "no further decrease", "left the numbers"]
+End = Literal[
+    "steps used up", "gradient vanished", "no further decrease", "fell out of bounds", "rose out of bounds",
+    "no finite value", "no direction",
+]  # fmt: skip
+"""Why a run ended; `no direction`: the method's formula gave no number, as Newton's without curvature."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Trace:
     method: str
     start: tuple[float, ...]
     eta: float
+    schedule: str
     seed: int
     noise: float
     points: np.ndarray
@@ -77,12 +83,13 @@ def descend(
     etas = [find_method(method).eta] if etas is None else list(etas)
     _check(landscape, starts, etas, seeds, steps, noise)
     runs = list(itertools.product(starts, etas, seeds))
-    hyper = _hyper_parameters(config or Config(), [eta for _, eta, _ in runs], steps)
+    config = config or Config()
+    hyper = _hyper_parameters(config, [eta for _, eta, _ in runs], steps)
     draws = _noise(list(seeds), steps, landscape.dimension, noise).repeat(len(starts) * len(etas), 1, 1)
     points, ends = _walk(landscape, method, torch.tensor([s for s, _, _ in runs]).double(), hyper, draws, tolerance)
     values, slopes = landscape.value(points), landscape.gradient(points).norm(dim=-1)
     return [
-        Trace(method, start, eta, seed, noise, *(a[r, : length + 1].numpy() for a in (points, values, slopes)), end)
+        Trace(method, start, eta, config.schedule, seed, noise, *(a[r, : length + 1].numpy() for a in (points, values, slopes)), end)
         for r, ((start, eta, seed), (length, end)) in enumerate(zip(runs, ends, strict=True))
     ]
 
@@ -100,13 +107,17 @@ def _walk(
         g = landscape.gradient(x)
         arrived = alive & (g.norm(dim=-1) <= tolerance) & (not noisy)
         new, memory = chosen.step(landscape, x, g + draws[:, t] if noisy else g, memory, h)
-        lost = alive & ~arrived & ~(_within_reach(new) & landscape.value(new).isfinite())
-        stuck = alive & ~arrived & ~lost & (new == x).all(-1) & (not noisy)
+        height, far = landscape.value(new), (new.abs() >= FARTHEST).any(-1)
         reasons: list[tuple[Tensor, End]] = [
-            (arrived, "gradient vanished"), (lost, "left the numbers"), (stuck, "no further decrease")
-        ]  # fmt: skip
+            (arrived, "gradient vanished"),
+            (new.isnan().any(-1), "no direction"),
+            (far & (height < landscape.value(x)), "fell out of bounds"),
+            (far, "rose out of bounds"),
+            (~height.isfinite(), "no finite value"),
+            ((new == x).all(-1) & (not noisy), "no further decrease"),
+        ]
         for which, end in reasons:
-            for r in which.nonzero().flatten().tolist():
+            for r in (alive & which).nonzero().flatten().tolist():
                 ends[r] = (t, end)
             alive = alive & ~which
         if not bool(alive.any()):
@@ -114,10 +125,6 @@ def _walk(
         x = torch.where(alive[:, None], new, x)
         points.append(x)
     return torch.stack(points, 1), ends
-
-
-def _within_reach(x: Tensor) -> Tensor:
-    return (x.abs() < FARTHEST).all(-1)
 
 
 def _hyper_parameters(config: Config, etas: Sequence[float], steps: int) -> list[Hyper]:
@@ -150,7 +157,7 @@ def _check(
     for start in starts:
         if len(start) != d:
             raise GoodfitError(
-                f"a start of '{landscape.name}' has {d} number{'s' * (d > 1)} ({', '.join(landscape.names)}), "
+                f"a start on '{landscape.name}' has {count(d, 'number')} ({', '.join(landscape.names)}), "
                 f"not {len(start)} ({', '.join(f'{v:g}' for v in start)})"
             )
         if not bool(landscape.value(torch.tensor(start).double()).isfinite()):

@@ -1,5 +1,6 @@
 """A user's formula as a function on tensors: read by a small parser of our own, never by `eval`.
 
+    relation := sum ('=' | '<=' | '>=') sum         for constraints
     sum     := product (('+' | '-') product)*
     product := sign (('*' | '/') sign)*
     sign    := ('+' | '-') sign | power
@@ -32,7 +33,7 @@ VARIABLES = {"x": 0, "y": 1, "x1": 0, "x2": 1}
 
 _TOKEN = re.compile(
     r"[ \t\r\n]*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|[-+*/^()]))"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|<=|>=|[-+*/^()=]))"
 )
 
 Evaluate = Callable[[Tensor], Tensor]
@@ -59,12 +60,35 @@ def parse(text: str) -> Expression:
     Raises:
         GoodfitError: one line that names the position and what was expected there.
     """
+    _check_length(text)
+    return _Parser(text).expression()
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A constraint that was read: `difference` = 0 where `equal`, else `difference` <= 0."""
+
+    text: str
+    equal: bool
+    difference: Expression
+
+
+def parse_relation(text: str) -> Relation:
+    """Read a constraint such as `x + y = 1` or `x^2 + y^2 <= 4`.
+
+    Raises:
+        GoodfitError: one line that names the position and what was expected there.
+    """
+    _check_length(text)
+    return _Parser(text).relation()
+
+
+def _check_length(text: str) -> None:
     if len(text) > MOST_CHARACTERS:
         raise GoodfitError(
             f"an expression has at most {MOST_CHARACTERS} characters, this one {len(text)} "
             f"(position {MOST_CHARACTERS + 1} is too far): shorten it"
         )
-    return _Parser(text).expression()
 
 
 @dataclass(frozen=True)
@@ -93,7 +117,18 @@ class _Parser:
         self.used: dict[str, int] = {}
 
     def expression(self) -> Expression:
-        part = self._sum()
+        return self._whole(self._sum())
+
+    def relation(self) -> Relation:
+        left, sign = self._sum(), self._take()
+        if sign.text not in ("=", "<=", ">="):
+            self._fail(sign.at, "=, <= or >= is expected, and what comes after it")
+        right = self._sum()
+        if sign.text == ">=":
+            left, right = right, left
+        return Relation(self.text.strip(), sign.text == "=", self._whole(self._combine(_Token("", "-", 0), left, right)))
+
+    def _whole(self, part: _Part) -> Expression:
         if self._look().kind != "end":
             token = self._look()
             hint = "write * between factors" if token.kind in ("number", "name") or token.text == "(" else "remove it"

@@ -27,7 +27,8 @@ def loss_along_two_directions(seed: int) -> Callable[[Tensor], Tensor]:
     directions = torch.cat(
         [d * (w.norm() / d.norm(dim=-1, keepdim=True)) for d, w in zip(_layers(draws[1:]), _layers(centre[None]), strict=True)], -1
     )
-    return lambda ab: _loss(centre + ab @ directions, x, y)
+    # written out: a matrix product would round differently for one point and for many
+    return lambda ab: _loss(centre + (ab[..., :1] * directions[0] + ab[..., 1:] * directions[1]), x, y)
 
 
 def _layers(weights: Tensor) -> list[Tensor]:
@@ -44,7 +45,7 @@ def _loss(weights: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 def _minimum(weights: Tensor, x: Tensor, y: Tensor) -> Tensor:
     weights = weights.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([weights], max_iter=5000, max_eval=20000, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()

@@ -18,7 +18,7 @@ def descent_record(terrain: Terrain, traces: Sequence[Trace], verdicts: Sequence
     }  # fmt: skip
     runs = [
         {
-            "method": t.method, "start": list(t.start), "eta": t.eta, "seed": t.seed, "noise": t.noise, "steps": t.steps,
+            "method": t.method, "start": list(t.start), "eta": t.eta, "schedule": t.schedule, "seed": t.seed, "noise": t.noise, "steps": t.steps,
             "end": t.end, "verdict": asdict(v), "points": t.points.tolist(), "values": t.values.tolist(),
             "slopes": t.slopes.tolist(),
         }

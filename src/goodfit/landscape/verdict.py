@@ -17,7 +17,7 @@ from goodfit.landscape.critical_points import (
 )
 from goodfit.landscape.descent import Trace
 from goodfit.landscape.functions import Landscape
-from goodfit.landscape.order import measure_order
+from goodfit.landscape.order import Speed, measure_order
 from goodfit.wording import count, figure
 
 Kind = Literal[
@@ -37,8 +37,7 @@ class Verdict:
     kind: Kind
     words: str
     limit: CriticalPoint | None = None
-    order: float | None = None
-    factor: float | None = None
+    speed: Speed | None = None
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,17 @@ class Terrain:
     high: np.ndarray
     width: float
     steepest: float
+    highest: float
 
     @classmethod
     def survey(cls, landscape: Landscape) -> "Terrain":
         """Find the critical points and the largest slope within the box."""
         low, high = (corner.numpy() for corner in corners(landscape.box))
-        slopes = landscape.gradient(grid(landscape.box, 45)).norm(dim=-1).nan_to_num(0, 0, 0)
+        points = grid(landscape.box, 45)
+        slopes = landscape.gradient(points).norm(dim=-1).nan_to_num(0, 0, 0)
+        highest = float(landscape.value(points).abs().nan_to_num(0, 0, 0).max())
         width = float(np.linalg.norm(high - low))
-        return cls(landscape, tuple(find_critical_points(landscape)), low, high, width, float(slopes.max()))
+        return cls(landscape, tuple(find_critical_points(landscape)), low, high, width, float(slopes.max()), highest)
 
     @property
     def lowest(self) -> CriticalPoint | None:
@@ -68,6 +70,14 @@ class Terrain:
     def place(self, point: Sequence[float]) -> str:
         """Return coordinates as text, without the rounding that Newton's method leaves at zero."""
         return "(" + ", ".join(figure(0.0 if abs(v) < 1e-12 * self.width else v) for v in point) + ")"
+
+    def height(self, value: float) -> str:
+        """Return a value as text, without the rounding at zero."""
+        return figure(0.0 if abs(value) < 1e-14 * self.highest else value)
+
+    def outside(self, point: Sequence[float] | np.ndarray) -> float:
+        """Return how far beyond the box a point lies, in widths of the box; negative inside."""
+        return float(np.maximum(self.low - point, point - self.high).max() / self.width)
 
 
 @dataclass(frozen=True)
@@ -96,30 +106,37 @@ def _known(terrain: Terrain, point: torch.Tensor) -> CriticalPoint:
     return next(known, None) or classify(terrain.landscape, point)
 
 
-def _left(end: _End, terrain: Terrain) -> Verdict | None:
-    """Beyond all bounds, or far outside the box and still moving away."""
+def _lost(end: _End, terrain: Terrain) -> Verdict | None:
+    """Beyond all bounds, or ever longer moves uphill."""
     trace = end.trace
-    outside = np.maximum(terrain.low - trace.points[-1], trace.points[-1] - terrain.high).max() / terrain.width
+    here = terrain.place(trace.points[-1])
     moves = np.linalg.norm(np.diff(trace.points, axis=0), axis=-1)[-LAST_MOVES:]
     growing = len(moves) > 2 and bool((np.diff(moves) > 0).all()) and trace.slopes[-1] > trace.slopes[0]
-    lost = trace.end == "left the numbers"
-    if lost and trace.steps == 0:
-        return Verdict("diverges", "the first step leaves the numbers: eta is far too large, or the curvature is zero")
-    if lost and outside < 0:
-        where = terrain.place(trace.points[-1])
-        return Verdict("diverges", f"the step from {where} leaves the numbers: the function has no finite value there")
-    downhill = trace.values[-1] < trace.values[0] and bool((np.diff(trace.values[-LAST_MOVES:]) <= 0).all())
-    if (lost or outside > 1) and downhill:
-        where = terrain.place(trace.points[-1])
-        return Verdict("runs off", f"runs off downhill, out of the box, to {where}: there is no minimum that way")
-    if lost or (growing and trace.values[-1] > trace.values[0]):
+    if trace.end == "fell out of bounds":
+        return Verdict("runs off", f"runs off downhill beyond all bounds from {here}: there is no minimum that way")
+    if trace.end == "no finite value":
+        return Verdict("diverges", f"the step from {here} leads to where the function has no finite value")
+    if trace.end == "no direction":
+        return Verdict("diverges", f"no step is possible at {here}: the curvature there is zero")
+    if trace.end == "rose out of bounds" or (growing and trace.values[-1] > trace.values[0]):
         ratio = float(moves[-1] / moves[-2]) if len(moves) > 1 and moves[-2] > 0 else 0.0
         return Verdict(
             "diverges",
-            f"diverges: the value rose from {figure(trace.values[0])} to {figure(trace.values[-1])}"
-            + (f", each move {ratio:.3g} times as long as the last" if ratio > 1 else ""),
+            f"diverges: the value rose from {terrain.height(trace.values[0])} to {figure(trace.values[-1])}"
+            f" after {count(trace.steps, 'step')}"
+            + (f", each move {ratio:.3g} times as long as the last" if ratio > 1 else ", the next is beyond all bounds"),
         )
     return None
+
+
+def _runs_off(end: _End, terrain: Terrain) -> Verdict | None:
+    """Far outside the box, and still going down."""
+    trace = end.trace
+    falls = trace.values[-1] < trace.values[0] and bool((np.diff(trace.values[-LAST_MOVES:]) <= 0).all())
+    if not falls or terrain.outside(trace.points[-1]) <= 1:
+        return None
+    where = terrain.place(trace.points[-1])
+    return Verdict("runs off", f"runs off downhill, far out of the box, to {where}: no minimum was met that way")
 
 
 def _at_rest(end: _End, terrain: Terrain) -> Verdict | None:
@@ -131,10 +148,8 @@ def _at_rest(end: _End, terrain: Terrain) -> Verdict | None:
     rest = np.linalg.norm(trace.points[-last:] - np.array(limit.point), axis=-1)
     if rest.max() > NEAR * terrain.width:
         return None
-    measured = measure_order(trace.points, np.array(limit.point))
-    speed = f"; {_speed(*measured)}" if measured else ""
-    order, factor = measured or (None, None)
-    place = f"{terrain.place(limit.point)}, value {figure(limit.value)}"
+    speed = measure_order(trace.points, np.array(limit.point))
+    place = f"{terrain.place(limit.point)}{_beyond(limit, terrain)}, value {terrain.height(limit.value)}"
     after = f"after {count(trace.steps, 'step')}"
     if rest[-1] > 1e-8 * terrain.width:
         after += f", {rest[-1]:.1g} from it"
@@ -144,11 +159,15 @@ def _at_rest(end: _End, terrain: Terrain) -> Verdict | None:
             "maximum": f"at a maximum at {place}, {after}: the step followed the curvature uphill",
             "flat": f"rests on flat ground at {place}, {after}",
         }
-        return Verdict(limit.kind, words[limit.kind] + speed, limit, order, factor)
+        return Verdict(limit.kind, words[limit.kind] + _fast(speed), limit, speed)
     if _is_local(limit, terrain):
         words = f"stuck in the local minimum at {place}, {after}{_better(terrain)}"
-        return Verdict("local minimum", words + speed, limit, order, factor)
-    return Verdict("converged", f"converged to the minimum at {place}, {after}{speed}", limit, order, factor)
+        return Verdict("local minimum", words + _fast(speed), limit, speed)
+    return Verdict("converged", f"converged to the minimum at {place}, {after}{_fast(speed)}", limit, speed)
+
+
+def _beyond(limit: CriticalPoint, terrain: Terrain) -> str:
+    return " outside the box" if terrain.outside(limit.point) > 1e-9 else ""
 
 
 def _is_local(limit: CriticalPoint, terrain: Terrain) -> bool:
@@ -157,7 +176,9 @@ def _is_local(limit: CriticalPoint, terrain: Terrain) -> bool:
 
 
 def _better(terrain: Terrain) -> str:
-    return f"; {figure(terrain.lowest.value)} lies at {terrain.place(terrain.lowest.point)}" if terrain.lowest else ""
+    if terrain.lowest is None:
+        return ""
+    return f"; the lowest, {terrain.height(terrain.lowest.value)}, lies at {terrain.place(terrain.lowest.point)}"
 
 
 def _hovers(end: _End, terrain: Terrain) -> Verdict | None:
@@ -191,40 +212,57 @@ def _oscillates(end: _End, terrain: Terrain) -> Verdict | None:
 
 
 def _plateau(end: _End, terrain: Terrain) -> Verdict | None:
-    """Hardly moves, yet no critical point is near."""
+    """Hardly moves or has no slope left, yet no critical point is near."""
     trace = end.trace
+    share = trace.slopes[-1] / terrain.steepest if terrain.steepest else 0.0
+    left = f"{figure(trace.slopes[-1])}, {share:.1g} of the steepest in the box"
+    if trace.end == "gradient vanished":
+        where = terrain.place(trace.points[-1])
+        return Verdict("plateau", f"ends on flat ground at {where}: the gradient has vanished to {left}")
     moved = float(np.linalg.norm(trace.points[-1] - trace.points[len(trace.points) // 2]))
-    crawls = moved <= 0.02 * terrain.width and trace.slopes[-1] <= 0.01 * terrain.steepest
-    if not crawls and trace.end != "gradient vanished":
+    if moved > 0.02 * terrain.width or share > 0.01 or _heads_for(end, terrain):
         return None
-    return Verdict("plateau", f"crawls on flat ground: the gradient has vanished to {figure(trace.slopes[-1])}")
+    half = count(trace.steps - len(trace.points) // 2, "step")
+    words = f"crawls on flat ground: the last {half} moved it {figure(moved)}, for the gradient is down to {left}"
+    return Verdict("plateau", words)
+
+
+def _heads_for(end: _End, terrain: Terrain) -> CriticalPoint | None:
+    """Return the minimum in whose bowl the run is; a bowl is where the ground is curved upward all round."""
+    if end.near is None or end.near.kind != "minimum":
+        return None
+    curvature = terrain.landscape.hessian(torch.from_numpy(end.trace.points[-1])).nan_to_num()
+    return end.near if bool((torch.linalg.eigvalsh(curvature) > 0).all()) else None
 
 
 def _on_its_way(end: _End, terrain: Terrain) -> Verdict:
-    """Whatever is left; where the ground is curved like a bowl, it is clear which minimum it heads for."""
-    trace, goal = end.trace, ""
-    curvature = terrain.landscape.hessian(torch.from_numpy(trace.points[-1]))
-    if end.near and end.near.kind == "minimum" and bool((torch.linalg.eigvalsh(curvature.nan_to_num()) > 0).all()):
-        kind = "local minimum" if _is_local(end.near, terrain) else "minimum"
-        goal = f", in the bowl of the {kind} at {terrain.place(end.near.point)}"
+    """Whatever is left."""
+    trace, goal, words = end.trace, _heads_for(end, terrain), ""
+    if goal:
+        kind = "local minimum" if _is_local(goal, terrain) else "minimum"
+        words = f", in the bowl of the {kind} at {terrain.place(goal.point)}{_beyond(goal, terrain)}"
     fell = "fell" if trace.values[-1] <= trace.values[0] else "rose"
     return Verdict(
         "on its way",
-        f"still on its way after {count(trace.steps, 'step')}{goal}: the value {fell} from {figure(trace.values[0])} "
-        f"to {figure(trace.values[-1])}, the slope is {figure(trace.slopes[-1])}",
-        end.near if goal else None,
+        f"still on its way after {count(trace.steps, 'step')}{words}: the value {fell} from "
+        f"{terrain.height(trace.values[0])} to {terrain.height(trace.values[-1])}, the slope is {figure(trace.slopes[-1])}",
+        goal,
     )
 
 
 _RULES: list[Callable[[_End, Terrain], Verdict | None]] = [
-    _left, _at_rest, _hovers, _oscillates, _plateau, _on_its_way
+    _lost, _at_rest, _runs_off, _hovers, _oscillates, _plateau, _on_its_way
 ]  # fmt: skip
 
 
-def _speed(order: float, factor: float) -> str:
+def _fast(speed: Speed | None) -> str:
     """Put a measured order in words."""
-    if order < 1.2:
-        return f"linear convergence, the error times {factor:.3g} at each step"
+    if speed is None:
+        return ""
+    if speed.order is None:
+        return "; superlinear convergence, without a steady order"
+    if speed.order < 1.2:
+        return f"; linear convergence, the error times {speed.factor:.3g} at each step"
     names = {2: "quadratic", 3: "cubic"}
-    name = names.get(round(order), "superlinear") if abs(order - round(order)) < 0.25 else "superlinear"
-    return f"{name} convergence, order {order:.2f} measured"
+    name = names.get(round(speed.order), "superlinear") if abs(speed.order - round(speed.order)) < 0.25 else "superlinear"
+    return f"; {name} convergence, order {speed.order:.2f} measured"
