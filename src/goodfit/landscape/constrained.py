@@ -205,7 +205,12 @@ def penalty(problem: Problem) -> Solution:
     ways = [points]
     for weight in WEIGHTS:
         traces = descend(
-            _penalised(problem, weight), "newton-safeguarded", starts=(points + nudge).tolist(), etas=[1.0], steps=60, tolerance=1e-9 + 1e-12 * weight
+            _penalised(problem, weight),
+            "newton-safeguarded",
+            starts=(points + nudge).tolist(),
+            etas=[1.0],
+            steps=60,
+            tolerance=1e-9 + 1e-12 * weight,
         )
         points = torch.from_numpy(np.stack([trace.points[-1] for trace in traces]))
         ways.append(points)
@@ -281,7 +286,9 @@ def project(problem: Problem, point: Tensor, near: Tensor) -> Tensor:
         if found:
             break
     else:
-        raise GoodfitError(f"no point was found that keeps {_listed(problem)}: do the constraints contradict each other?")
+        raise GoodfitError(
+            f"no point was found that keeps {_listed(problem)}: do the constraints contradict each other?"
+        )
     return min((x for x, _ in found), key=lambda x: float((x - point).norm()))
 
 
@@ -293,7 +300,10 @@ def scipy_slsqp(problem: Problem) -> Solution:
         return lambda x: float(function(torch.from_numpy(x)))
 
     sides = [
-        {"type": "eq" if c.equal else "ineq", "fun": (lambda x, c=c: (1 if c.equal else -1) * number(c.difference.value)(x))}
+        {
+            "type": "eq" if c.equal else "ineq",
+            "fun": (lambda x, c=c: (1 if c.equal else -1) * number(c.difference.value)(x)),
+        }
         for c in problem.constraints
     ]
     ends = []
@@ -311,7 +321,11 @@ def scipy_slsqp(problem: Problem) -> Solution:
 
 
 def _solution(
-    method: str, problem: Problem, x: Tensor, multipliers: tuple[float, ...] | None = None, path: np.ndarray | None = None
+    method: str,
+    problem: Problem,
+    x: Tensor,
+    multipliers: tuple[float, ...] | None = None,
+    path: np.ndarray | None = None,
 ) -> Solution:
     path = x[None].numpy() if path is None else path
     value, violation = float(problem.landscape.value(x)), float(problem.violation(x))

@@ -123,14 +123,18 @@ def check_convexity(landscape: Landscape) -> Convexity:
     a, b = (torch.cat(side) for side in zip(*ends, strict=True))
     at_a, at_b, middle = landscape.value(a), landscape.value(b), landscape.value((a + b) / 2)
     rounding = ROUNDING * float(values.abs().max().clamp_min(1e-300))
-    mean = (at_a + at_b) / 2
+    mean, centre = (at_a + at_b) / 2, sum(corners(landscape.box)) / 2
 
     def worst(gap: Tensor, allowed: Tensor) -> Chord | None:
-        k = int(gap.argmax())
-        if float(gap[k]) <= rounding:
+        largest = float(gap.max())
+        if largest <= rounding:
             return None
+        off_centre = torch.where(gap >= 0.99 * largest, ((a + b) / 2 - centre).norm(dim=-1), torch.inf)
+        k = int(off_centre.argmin())  # of chords that show it equally well, the one nearest to the box's centre
         between = (a[k] + b[k]) / 2
-        return Chord(tuple(a[k].tolist()), tuple(b[k].tolist()), tuple(between.tolist()), float(middle[k]), float(allowed[k]))
+        return Chord(
+            tuple(a[k].tolist()), tuple(b[k].tolist()), tuple(between.tolist()), float(middle[k]), float(allowed[k])
+        )
 
     higher = torch.maximum(at_a, at_b)
     return Convexity(

@@ -89,7 +89,16 @@ def descend(
     points, ends = _walk(landscape, method, torch.tensor([s for s, _, _ in runs]).double(), hyper, draws, tolerance)
     values, slopes = landscape.value(points), landscape.gradient(points).norm(dim=-1)
     return [
-        Trace(method, start, eta, config.schedule, seed, noise, *(a[r, : length + 1].numpy() for a in (points, values, slopes)), end)
+        Trace(
+            method,
+            start,
+            eta,
+            config.schedule,
+            seed,
+            noise,
+            *(a[r, : length + 1].numpy() for a in (points, values, slopes)),
+            end,
+        )
         for r, ((start, eta, seed), (length, end)) in enumerate(zip(runs, ends, strict=True))
     ]
 
@@ -164,7 +173,7 @@ def _check(
             raise GoodfitError(
                 f"'{landscape.name}' has no finite value at {', '.join(f'{v:g}' for v in start)}: choose another start"
             )
-    if not 1 <= steps or not runs:
+    if not steps >= 1 or not runs:
         raise GoodfitError(f"steps is {steps}, starts x etas x seeds is {runs}: each must be at least 1")
     if not all(0 < eta < np.inf for eta in etas) or not 0 <= noise < np.inf:
         raise GoodfitError(

@@ -126,7 +126,9 @@ class _Parser:
         right = self._sum()
         if sign.text == ">=":
             left, right = right, left
-        return Relation(self.text.strip(), sign.text == "=", self._whole(self._combine(_Token("", "-", 0), left, right)))
+        return Relation(
+            self.text.strip(), sign.text == "=", self._whole(self._combine(_Token("", "-", 0), left, right))
+        )
 
     def _whole(self, part: _Part) -> Expression:
         if self._look().kind != "end":

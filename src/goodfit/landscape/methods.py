@@ -158,5 +158,7 @@ METHODS: dict[str, Method] = {
 def find_method(name: str) -> Method:
     """Return the method of that name."""
     if name not in METHODS:
-        raise GoodfitError(f"there is no method '{name}'{did_you_mean(name, METHODS)}: choose from {', '.join(METHODS)}")
+        raise GoodfitError(
+            f"there is no method '{name}'{did_you_mean(name, METHODS)}: choose from {', '.join(METHODS)}"
+        )
     return METHODS[name]

@@ -25,7 +25,11 @@ def loss_along_two_directions(seed: int) -> Callable[[Tensor], Tensor]:
     draws = torch.randn(3, 3 * HIDDEN + 1, generator=generator, dtype=torch.float64)
     centre = _minimum(draws[0], x, y)
     directions = torch.cat(
-        [d * (w.norm() / d.norm(dim=-1, keepdim=True)) for d, w in zip(_layers(draws[1:]), _layers(centre[None]), strict=True)], -1
+        [
+            d * (w.norm() / d.norm(dim=-1, keepdim=True))
+            for d, w in zip(_layers(draws[1:]), _layers(centre[None]), strict=True)
+        ],
+        -1,
     )
     # written out: a matrix product would round differently for one point and for many
     return lambda ab: _loss(centre + (ab[..., :1] * directions[0] + ab[..., 1:] * directions[1]), x, y)
@@ -45,7 +49,14 @@ def _loss(weights: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 def _minimum(weights: Tensor, x: Tensor, y: Tensor) -> Tensor:
     weights = weights.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([weights], max_iter=5000, max_eval=20000, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [weights],
+        max_iter=5000,
+        max_eval=20000,
+        tolerance_grad=1e-12,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
 
     def closure() -> Tensor:
         optimiser.zero_grad()

@@ -21,7 +21,7 @@ from goodfit.landscape.order import Speed, measure_order
 from goodfit.wording import count, figure
 
 Kind = Literal[
-    "converged", "local minimum", "saddle", "maximum", "flat", "diverges", "runs off", "oscillates", "plateau", "hovers",
+    "converged", "local minimum", "saddle", "maximum", "flat", "diverges", "runs off", "oscillates", "crawls", "hovers",
     "on its way",
 ]  # fmt: skip
 
@@ -124,7 +124,9 @@ def _lost(end: _End, terrain: Terrain) -> Verdict | None:
             "diverges",
             f"diverges: the value rose from {terrain.height(trace.values[0])} to {figure(trace.values[-1])}"
             f" after {count(trace.steps, 'step')}"
-            + (f", each move {ratio:.3g} times as long as the last" if ratio > 1 else ", the next is beyond all bounds"),
+            + (
+                f", each move {ratio:.3g} times as long as the last" if ratio > 1 else ", the next is beyond all bounds"
+            ),
         )
     return None
 
@@ -211,20 +213,19 @@ def _oscillates(end: _End, terrain: Terrain) -> Verdict | None:
     return Verdict("oscillates", f"oscillates: each step turns back, {swing} to and fro, and the swing does not shrink")
 
 
-def _plateau(end: _End, terrain: Terrain) -> Verdict | None:
+def _crawls(end: _End, terrain: Terrain) -> Verdict | None:
     """Hardly moves or has no slope left, yet no critical point is near."""
     trace = end.trace
     share = trace.slopes[-1] / terrain.steepest if terrain.steepest else 0.0
-    left = f"{figure(trace.slopes[-1])}, {share:.1g} of the steepest in the box"
+    left = f"{figure(trace.slopes[-1])}, where the steepest in the box is {figure(terrain.steepest)}"
     if trace.end == "gradient vanished":
         where = terrain.place(trace.points[-1])
-        return Verdict("plateau", f"ends on flat ground at {where}: the gradient has vanished to {left}")
+        return Verdict("crawls", f"ends on flat ground at {where}: the slope has vanished to {left}")
     moved = float(np.linalg.norm(trace.points[-1] - trace.points[len(trace.points) // 2]))
     if moved > 0.02 * terrain.width or share > 0.01 or _heads_for(end, terrain):
         return None
     half = count(trace.steps - len(trace.points) // 2, "step")
-    words = f"crawls on flat ground: the last {half} moved it {figure(moved)}, for the gradient is down to {left}"
-    return Verdict("plateau", words)
+    return Verdict("crawls", f"crawls: the last {half} moved it {figure(moved)}; the slope is down to {left}")
 
 
 def _heads_for(end: _End, terrain: Terrain) -> CriticalPoint | None:
@@ -251,7 +252,7 @@ def _on_its_way(end: _End, terrain: Terrain) -> Verdict:
 
 
 _RULES: list[Callable[[_End, Terrain], Verdict | None]] = [
-    _lost, _at_rest, _runs_off, _hovers, _oscillates, _plateau, _on_its_way
+    _lost, _at_rest, _runs_off, _hovers, _oscillates, _crawls, _on_its_way
 ]  # fmt: skip
 
 
@@ -264,5 +265,7 @@ def _fast(speed: Speed | None) -> str:
     if speed.order < 1.2:
         return f"; linear convergence, the error times {speed.factor:.3g} at each step"
     names = {2: "quadratic", 3: "cubic"}
-    name = names.get(round(speed.order), "superlinear") if abs(speed.order - round(speed.order)) < 0.25 else "superlinear"
+    name = (
+        names.get(round(speed.order), "superlinear") if abs(speed.order - round(speed.order)) < 0.25 else "superlinear"
+    )
     return f"; {name} convergence, order {speed.order:.2f} measured"

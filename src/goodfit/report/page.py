@@ -19,7 +19,7 @@ def render_report(report: Report) -> str:
     """Return the page for the contents of a `report.json`; stages that are missing are said to be missing."""
     charts = {name: chart for name, draw in CHARTS.items() if (chart := draw(report)) is not None}
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(r=report, charts=charts, columns_shown=MOST_COLUMNS_SHOWN, candidates_shown=MOST_CANDIDATES_SHOWN)
     )
@@ -27,7 +27,7 @@ def render_report(report: Report) -> str:
 
 def render_study(record: Record) -> str:
     """Return the page for the record of a study."""
-    return _environment().get_template("study.html").render(r=record, charts=study_charts(record))
+    return environment().get_template("study.html").render(r=record, charts=study_charts(record))
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -36,7 +36,8 @@ def write_report(report: Report, path: Path) -> None:
     write_bytes(path, render(report).encode())
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the environment of this folder's templates, with filters for figures and durations."""
     environment = Environment(
         loader=PackageLoader("goodfit.report", "."),
         autoescape=True,
