@@ -142,14 +142,14 @@ def _compare(terrains: list[Terrain], plot: Path | None, as_json: bool) -> None:
         at = np.array(terrain.lowest.point)
         rows.append((terrain, float(at[0]), terrain.lowest.value, _value(first, at)))
     if as_json:
-        found = [_record(t) | {"minimum_at": at, "minimum": low, "by_the_first": by} for t, at, low, by in rows]
+        found = [_record(t) | {"minimum_at": place, "minimum": low, "by_the_first": by} for t, place, low, by in rows]
         print(json.dumps(plain_json(found), ensure_ascii=False))
     else:
         table = _table(
             ("function",), ("minimum at", "value there", f"{first.landscape.name} there", "above its minimum")
         )
-        for terrain, at, low, by in rows:
-            table.add_row(terrain.landscape.name, figure(at), figure(low), figure(by), figure(by - rows[0][3]))
+        for terrain, place, low, by in rows:
+            table.add_row(terrain.landscape.name, figure(place), figure(low), figure(by), figure(by - rows[0][3]))
         Console(highlight=False).print(table, markup=False)
     if plot is not None:
         write_picture(draw_risks(terrains), plot)

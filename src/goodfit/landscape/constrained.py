@@ -240,7 +240,10 @@ def projection(problem: Problem) -> Solution:
     Each step is tried twice as long as the last and halved until the value falls enough (Armijo's rule along the
     projection arc, Bertsekas 1976). The lowest end of several starts, the corners of the box and its centre, is returned.
     """
-    starts = [*(torch.tensor(c).double() for c in itertools.product(*problem.landscape.box)), _centre(problem)]
+    starts = [
+        *(torch.tensor(c, dtype=torch.float64) for c in itertools.product(*problem.landscape.box)),
+        _centre(problem),
+    ]
     ways = [_projected_descent(problem, start) for start in starts]
     best = ways[problem.lowest([way[-1] for way in ways])]
     return _solution("projection", problem, best[-1], None, best.numpy())

@@ -79,14 +79,16 @@ def descend(
     Raises:
         GoodfitError: an unknown method, a start of another dimension, or a number out of range.
     """
-    starts = [landscape.start] if starts is None else [tuple(map(float, start)) for start in starts]
+    begun = [landscape.start] if starts is None else [tuple(map(float, start)) for start in starts]
     etas = [find_method(method).eta] if etas is None else list(etas)
-    _check(landscape, starts, etas, seeds, steps, noise)
-    runs = list(itertools.product(starts, etas, seeds))
+    _check(landscape, begun, etas, seeds, steps, noise)
+    runs = list(itertools.product(begun, etas, seeds))
     config = config or Config()
     hyper = _hyper_parameters(config, [eta for _, eta, _ in runs], steps)
-    draws = _noise(list(seeds), steps, landscape.dimension, noise).repeat(len(starts) * len(etas), 1, 1)
-    points, ends = _walk(landscape, method, torch.tensor([s for s, _, _ in runs]).double(), hyper, draws, tolerance)
+    draws = _noise(list(seeds), steps, landscape.dimension, noise).repeat(len(begun) * len(etas), 1, 1)
+    points, ends = _walk(
+        landscape, method, torch.tensor([s for s, _, _ in runs], dtype=torch.float64), hyper, draws, tolerance
+    )
     values, slopes = landscape.value(points), landscape.gradient(points).norm(dim=-1)
     return [
         Trace(
@@ -96,9 +98,11 @@ def descend(
             config.schedule,
             seed,
             noise,
-            *(a[r, : length + 1].numpy() for a in (points, values, slopes)),
+            points[r, : length + 1].numpy(),
+            values[r, : length + 1].numpy(),
+            slopes[r, : length + 1].numpy(),
             end,
-        )
+        )  # fmt: skip
         for r, ((start, eta, seed), (length, end)) in enumerate(zip(runs, ends, strict=True))
     ]
 
@@ -169,7 +173,7 @@ def _check(
                 f"a start on '{landscape.name}' has {count(d, 'number')} ({', '.join(landscape.names)}), "
                 f"not {len(start)} ({', '.join(f'{v:g}' for v in start)})"
             )
-        if not bool(landscape.value(torch.tensor(start).double()).isfinite()):
+        if not bool(landscape.value(torch.tensor(start, dtype=torch.float64)).isfinite()):
             raise GoodfitError(
                 f"'{landscape.name}' has no finite value at {', '.join(f'{v:g}' for v in start)}: choose another start"
             )

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -187,7 +188,7 @@ class _Parser:
             return self._named(token)
         if token.text == "(":
             return self._bracket(token)
-        return self._fail(token.at, "a number, a variable, a function or '(' is expected")
+        self._fail(token.at, "a number, a variable, a function or '(' is expected")
 
     def _named(self, token: _Token) -> _Part:
         name = token.text
@@ -203,7 +204,7 @@ class _Parser:
             axis = VARIABLES[name]
             return _Part(lambda x: x[..., axis])
         known = [*VARIABLES, *CONSTANTS, *FUNCTIONS_OF_ONE]
-        return self._fail(token.at, f"unknown name{did_you_mean(name, known)}: known are {', '.join(known)}")
+        self._fail(token.at, f"unknown name{did_you_mean(name, known)}: known are {', '.join(known)}")
 
     def _bracket(self, opening: _Token) -> _Part:
         self._deeper(opening)
@@ -259,7 +260,7 @@ class _Parser:
             at = match.end()
         return [*found, _Token("end", "", end)]
 
-    def _fail(self, at: int, problem: str) -> _Part:
+    def _fail(self, at: int, problem: str) -> NoReturn:
         """Raise the one-line error, with the place marked as >>here<< within its surroundings."""
         here = self.text[at : at + 1] or "end"
         before, after = self.text[max(0, at - 20) : at], self.text[at + 1 : at + 21]

@@ -156,12 +156,12 @@ def _at_rest(end: _End, terrain: Terrain) -> Verdict | None:
     if rest[-1] > 1e-8 * terrain.width:
         after += f", {rest[-1]:.1g} from it"
     if limit.kind != "minimum":
-        words = {
+        found = {
             "saddle": f"stuck at a saddle at {place}, {after}: the gradient is zero, but it goes down from there",
             "maximum": f"at a maximum at {place}, {after}: the step followed the curvature uphill",
             "flat": f"rests on flat ground at {place}, {after}",
         }
-        return Verdict(limit.kind, words[limit.kind] + _fast(speed), limit, speed)
+        return Verdict(limit.kind, found[limit.kind] + _fast(speed), limit, speed)
     if _is_local(limit, terrain):
         words = f"stuck in the local minimum at {place}, {after}{_better(terrain)}"
         return Verdict("local minimum", words + _fast(speed), limit, speed)

@@ -40,7 +40,8 @@ def draw_constrained(problem: Problem, solutions: Sequence[Solution]) -> Chart:
                 axes.plot(
                     solution.path[-1:, 0], second[-1:], "+", color=INK, markersize=14, zorder=7, label=solution.method
                 )
-        if landscape.dimension == 2 and 0.5 <= np.divide(*(high - low for low, high in landscape.box)) <= 2:
+        widths = [high - low for low, high in landscape.box]
+        if len(widths) == 2 and 0.5 <= widths[0] / widths[1] <= 2:
             axes.set_aspect("equal")
         axes.set_title(title_of(landscape), loc="left", fontsize=11)
         axes.legend(**LEGEND)

@@ -72,7 +72,7 @@ def _ground(landscape: Landscape, view: Box) -> tuple[list[Any], list[list[float
         return [_rounded(np.stack([x, y], -1))], [list(view[0]), [low - margin, high + margin]]
     x, y, values = heights(landscape, view, 90)
     lines = contourpy.contour_generator(x, y, np.ma.masked_invalid(values))
-    found = [_rounded(line) for level in contour_levels(values) for line in lines.lines(level)]
+    found = [_rounded(np.asarray(line)) for level in contour_levels(values) for line in lines.lines(level)]
     return found, [list(side) for side in view]
 
 

@@ -70,7 +70,7 @@ def draw_risks(terrains: Sequence[Terrain]) -> Chart:
         axes.set_xlabel(terrains[0].landscape.names[0])
         axes.set_ylabel("value")
         axes.legend(**LEGEND)
-    rows: list[list[object]] = [[t.landscape.name, *(t.lowest.point + (t.lowest.value,))] for t in terrains if t.lowest]
+    rows: list[list[object]] = [[t.landscape.name, *t.lowest.point, t.lowest.value] for t in terrains if t.lowest]
     return Chart(
         "Lowest minima", canvas.svg, "Triangles and dashed lines: the lowest minimum of each function in the box.",
         ["function", "minimum at", "value"], rows, canvas.figure,
