@@ -23,7 +23,7 @@ def test_parabola(eta: float, end: float) -> None:
 
 def test_large_steps_end_in_a_local_minimum() -> None:
     wave = find_function("wave")
-    traces = descend(wave, "gd", [(10.0,)], [2.0], steps=60)
+    traces = descend(wave, "gd", [(10.0,)], [2.0], steps=150)
     verdict = judge(traces, Terrain.survey(wave))[0]
     assert verdict.kind == "local minimum" and traces[0].points[-1, 0] == pytest.approx(-1.8257, abs=1e-3)
     assert "the lowest, -6.978, lies at (7.269)" in verdict.words

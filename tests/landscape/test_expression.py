@@ -47,7 +47,7 @@ def test_constraints() -> None:
     assert float(parse_relation("x + y = 1").difference.value(point)) == 4
     assert parse_relation("x + y = 1").equal and not parse_relation("x <= y").equal
     assert float(parse_relation("x >= y").difference.value(point)) == 1
-    with pytest.raises(GoodfitError, match="position 6.*=, <= or >= is expected"):
+    with pytest.raises(GoodfitError, match=r"position 6.*=, <= or >= is expected"):
         parse_relation("x + y")
 
 

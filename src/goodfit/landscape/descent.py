@@ -102,7 +102,7 @@ def descend(
             values[r, : length + 1].numpy(),
             slopes[r, : length + 1].numpy(),
             end,
-        )  # fmt: skip
+        )
         for r, ((start, eta, seed), (length, end)) in enumerate(zip(runs, ends, strict=True))
     ]
 

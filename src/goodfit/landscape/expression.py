@@ -188,7 +188,7 @@ class _Parser:
             return self._named(token)
         if token.text == "(":
             return self._bracket(token)
-        self._fail(token.at, "a number, a variable, a function or '(' is expected")
+        return self._fail(token.at, "a number, a variable, a function or '(' is expected")
 
     def _named(self, token: _Token) -> _Part:
         name = token.text
@@ -204,7 +204,7 @@ class _Parser:
             axis = VARIABLES[name]
             return _Part(lambda x: x[..., axis])
         known = [*VARIABLES, *CONSTANTS, *FUNCTIONS_OF_ONE]
-        self._fail(token.at, f"unknown name{did_you_mean(name, known)}: known are {', '.join(known)}")
+        return self._fail(token.at, f"unknown name{did_you_mean(name, known)}: known are {', '.join(known)}")
 
     def _bracket(self, opening: _Token) -> _Part:
         self._deeper(opening)
