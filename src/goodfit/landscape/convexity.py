@@ -129,7 +129,7 @@ def check_convexity(landscape: Landscape) -> Convexity:
         largest = float(gap.max())
         if largest <= rounding:
             return None
-        off_centre = torch.where(gap >= 0.99 * largest, ((a + b) / 2 - centre).norm(dim=-1), torch.inf)
+        off_centre = torch.where(gap >= (1 - 1e-9) * largest, ((a + b) / 2 - centre).norm(dim=-1), torch.inf)
         k = int(off_centre.argmin())  # of chords that show it equally well, the one nearest to the box's centre
         between = (a[k] + b[k]) / 2
         return Chord(
