@@ -29,6 +29,7 @@ FLOORS = [
     {"population"},  # engine
     {"model", "runs", "load", "training"},  # verb
     {"search", "ensemble", "baselines", "recipe", "estimators", "studies"},  # clients
+    {"landscape"},  # aside
     {"report"},  # telling
     {"cli", "own_module", "__main__"},  # faces
 ]
@@ -70,6 +71,11 @@ def test_imports_go_downward(module: str) -> None:
     assert "goodfit" not in imports()[module], f"{module} imports from goodfit itself, which is above all floors"
     upward = {wanted for wanted in imports()[module] if FLOOR_OF[unit(wanted)] > FLOOR_OF[unit(module)]}
     assert not upward, f"{module} imports from a floor above: {upward}"
+
+
+def test_the_aside_floor_needs_the_parts_only() -> None:
+    wanted = {unit(w) for name, found in imports().items() if unit(name) == "landscape" for w in found}
+    assert wanted <= {"landscape"} | FLOORS[0] | FLOORS[1]
 
 
 def test_no_circles() -> None:

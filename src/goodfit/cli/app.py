@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, initialisers, parts, prepare, resume, steps, studies, training
+from goodfit.cli import apply, descend, initialisers, landscape, parts, prepare, resume, steps, studies, training
 from goodfit.cli.console import complain, say
 from goodfit.errors import GoodfitError
 
@@ -34,6 +34,9 @@ app.command("prepare")(prepare.prepare_command)
 app.command("initialisers")(initialisers.initialisers_command)
 app.command("activations")(parts.activations_command)
 app.command("model")(parts.model_command)
+app.command("landscape")(landscape.landscape_command)
+app.command("descend")(descend.descend_command)
+app.command("constrained")(landscape.constrained_command)
 
 
 @app.callback(invoke_without_command=True)

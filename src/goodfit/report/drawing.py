@@ -69,18 +69,25 @@ class Canvas:
 
 @contextmanager
 def drawing(
-    name: str, label: str, width: float = 6.4, height: float = 3.4, panels: tuple[int, int] = (1, 1)
+    name: str,
+    label: str,
+    width: float = 6.4,
+    height: float = 3.4,
+    panels: tuple[int, int] = (1, 1),
+    projection: str | None = None,
 ) -> Iterator[Canvas]:
     """Give a canvas in the page's style; `name` keeps the ids of several figures of a page apart.
 
     Args:
         label: the text alternative, read aloud instead of the picture.
-        width, height: inches. panels: rows and columns of axes.
+        width, height: inches. panels: rows and columns of axes. projection: Matplotlib's, such as `3d`.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout=None if panels == (1, 1) else "constrained")
         FigureCanvasSVG(figure)
-        canvas = Canvas(figure, list(figure.subplots(*panels, squeeze=False).flat))
+        canvas = Canvas(
+            figure, list(figure.subplots(*panels, squeeze=False, subplot_kw={"projection": projection}).flat)
+        )
         yield canvas
         out = io.StringIO()
         figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})

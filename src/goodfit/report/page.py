@@ -27,7 +27,7 @@ def render_report(report: Report) -> str:
     charts = {name: chart for name, draw in (CHARTS | STEP_CHARTS).items() if (chart := draw(report)) is not None}
     charts |= {f"reading-{number}": chart for number, chart in enumerate(readings(report), start=1)}
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(r=report, charts=charts, columns_shown=MOST_COLUMNS_SHOWN, candidates_shown=MOST_CANDIDATES_SHOWN)
     )
@@ -35,7 +35,7 @@ def render_report(report: Report) -> str:
 
 def render_study(record: Record) -> str:
     """Return the page for the record of a study."""
-    return _environment().get_template("study.html").render(r=record, charts=study_charts(record))
+    return environment().get_template("study.html").render(r=record, charts=study_charts(record))
 
 
 def render_steps(record: Record) -> str:
@@ -53,7 +53,8 @@ def write_report(report: Report, path: Path) -> None:
     write_bytes(path, render(report).encode())
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the environment of this folder's templates, with filters for figures and durations."""
     environment = Environment(
         loader=PackageLoader("goodfit.report", "."),
         autoescape=True,
