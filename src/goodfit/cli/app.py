@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, initialisers, parts, prepare, resume, studies, training
+from goodfit.cli import apply, initialisers, parts, prepare, resume, schedules, studies, training
 from goodfit.cli.console import complain, say
 from goodfit.errors import GoodfitError
 
@@ -33,6 +33,7 @@ app.command("prepare")(prepare.prepare_command)
 app.command("initialisers")(initialisers.initialisers_command)
 app.command("activations")(parts.activations_command)
 app.command("model")(parts.model_command)
+app.command("schedules")(schedules.schedules_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -142,6 +142,7 @@ def _check(configs: Sequence[Config], task: Task) -> None:
 def _check_treatment(config: Config, task: Task) -> None:
     if config.decorrelate != "none":
         read_decorrelation(config.decorrelate)
+    task.near_columns(config.neighbours)
     for name in config.augment:
         read_augmentation(name)
     names = ",".join(config.augment)
