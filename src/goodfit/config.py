@@ -139,6 +139,10 @@ class Config(BaseModel):
     decorrelate: str = "none"
     """What comes after: `pca(keep)`, `pca-whiten(keep, epsilon)` or `zca(epsilon)` (`goodfit.data.linear_steps`)."""
 
+    neighbours: str = "none"
+    """Whether networks of a table are told the target of the training rows that lie nearest in a few columns
+    (`goodfit.data.nearby`): `auto` looks for two columns that hold a map, "longitude+latitude" names them."""
+
     train_rows: Count | None = None
     """Number of training samples, drawn by the seed; None takes all."""
     resample: Literal["none", "bootstrap", "balanced"] = "none"

@@ -16,15 +16,18 @@ from goodfit.data.columns import Column, infer_columns
 from goodfit.data.decorrelation import Decorrelated
 from goodfit.data.images import PixelPreparation, PreparedImages
 from goodfit.data.mapped import Rows
+from goodfit.data.nearby import choose_pair, coded_targets
+from goodfit.data.neighboured import Neighboured, read_numbers
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.splits import FEWEST_ROWS, Splits, fold_numbers, split_rows
 from goodfit.data.target import Label, TargetCode, code_classes, infer_kind, numeric_target
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
+from goodfit.randomness import numpy_generator
 
 PartName = Literal["train", "validation", "test", "development"]
-Preparation = TablePreparation | PixelPreparation | Decorrelated
+Preparation = TablePreparation | PixelPreparation | Decorrelated | Neighboured
 
 
 @dataclass(frozen=True)
@@ -266,6 +269,8 @@ class Task:
             preparation = self.preparation(config)
             if isinstance(preparation, PixelPreparation):
                 return self._images(part, preparation).all()
+            if part == "train" and isinstance(preparation, Neighboured):
+                return preparation.transform_training(self.inputs.iloc[self.rows(part)]).matrix
             return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type]
 
         return self._cached((part, *treatment(config, self.is_table)), prepare)
@@ -322,13 +327,58 @@ class Task:
 
         return self._cached(("fingerprint",), compute)
 
+    def near_columns(self, setting: str) -> tuple[str, ...] | None:
+        """Return the columns in which `Config.neighbours` looks; None where it is `none`, or `auto` finds no map.
+
+        Raises:
+            GoodfitError: not a table, or a name that is no column of numbers.
+        """
+        if setting == "none":
+            return None
+        if not isinstance(self.inputs, pd.DataFrame):
+            raise GoodfitError(f"setting 'neighbours' is '{setting}', which is for tables: leave it out for images")
+        numbers = [column.name for column in self.columns or [] if column.used and column.kind == "number"]
+        if setting == "auto":
+            return self._cached(("near columns",), lambda: self._choose_near_columns(numbers))
+        names = tuple(name.strip() for name in setting.split("+"))
+        for name in names:
+            if name not in numbers:
+                raise GoodfitError(
+                    f"setting 'neighbours' is '{setting}': '{name}' is no column of numbers{did_you_mean(name, numbers)}, "
+                    "give auto, none or such columns joined by +"
+                )
+        return names
+
+    def _choose_near_columns(self, numbers: list[str]) -> tuple[str, ...] | None:
+        frame = self.inputs.iloc[self.rows("train")]
+        complete = [name for name in numbers if frame[name].notna().any()]
+        if len(complete) < 2:
+            return None
+        values = read_numbers(frame, complete)
+        values = np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
+        pair = choose_pair(values, self._near_targets(), numpy_generator(0, "near columns"))
+        return None if pair is None else (complete[pair[0]], complete[pair[1]])
+
+    def _near_targets(self) -> np.ndarray:
+        return coded_targets(self.code.encode(self.truth("train")), len(self.code.classes))
+
     def _fit_preparation(self, config: Config) -> Preparation:
+        near = self.near_columns(config.neighbours)
+        if config.neighbours != "none":
+            before = self.preparation(config.replace(neighbours="none"))
+            if near is None:
+                return before
+            assert isinstance(before, TablePreparation | Decorrelated)
+            return Neighboured.fit(
+                before, self.inputs.iloc[self.rows("train")], near, self._near_targets(),
+                numeric=config.numeric, bins=config.bins,
+            )  # fmt: skip
         if config.decorrelate != "none":
             why = self.why_streamed()
             if why:
                 raise GoodfitError(f"setting 'decorrelate' needs all samples in memory, and {why}: leave it out")
             before = self.preparation(config.replace(decorrelate="none"))
-            assert not isinstance(before, Decorrelated)
+            assert isinstance(before, TablePreparation | PixelPreparation)
             return Decorrelated.fit(before, self._in_memory("train"), config.decorrelate)
         if isinstance(self.inputs, pd.DataFrame):
             train = self.inputs.iloc[self.rows("train")]
@@ -354,12 +404,16 @@ def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
     scaled: tuple[Any, ...] = (config.numeric, config.bins if config.numeric == "piecewise" else 0)
     if not is_table:
         scaled = ("pixels",) if config.pixels == "standard" else ("pixels", config.pixels)
-    return scaled if config.decorrelate == "none" else (*scaled, config.decorrelate)
+    if config.decorrelate != "none":
+        scaled = (*scaled, config.decorrelate)
+    return scaled if config.neighbours == "none" else (*scaled, "neighbours", config.neighbours)
 
 
 def innermost(preparation: Preparation) -> TablePreparation | PixelPreparation:
     """Return what reads the raw inputs."""
-    return preparation.before if isinstance(preparation, Decorrelated) else preparation
+    while isinstance(preparation, Decorrelated | Neighboured):
+        preparation = preparation.before
+    return preparation
 
 
 def _listed(names: Any, most: int = 12) -> str:

@@ -84,3 +84,15 @@ def test_mistakes_are_one_line(
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and message in err and not list(tmp_path.iterdir())
+
+
+def test_schedules_are_listed_and_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["schedules", "step", "cosine", "--steps", "6", "--set", "lr=0.5", "--json"]) == 0
+    rates = json.loads(capsys.readouterr().out)
+    assert rates["step"] == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005, 0.005])
+    assert list(rates) == ["step", "cosine"]
+    assert main(["schedules", "--plot", str(tmp_path / "s.png")]) == 0
+    assert "one-cycle" in capsys.readouterr().out
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["schedules", "cosin"]) == 2
+    assert "did you mean 'cosine'" in capsys.readouterr().err

@@ -4,15 +4,19 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import goodfit
 from goodfit.nn import ACTIVATION_FACTS
 from goodfit.report import drawing
-from goodfit.report.part_pictures import draw_activations, draw_zigzag
+from goodfit.report.part_pictures import draw_activations, draw_schedules, draw_zigzag
 from goodfit.report.picture import write_picture
 
 STYLE = (Path(goodfit.__file__).parent / "report" / "style.css").read_text()
+
+
+SCHEDULE = draw_schedules({"cosine": np.linspace(1, 0, 50)})
 
 
 def test_colours_of_figures_are_the_light_pages() -> None:
@@ -21,7 +25,7 @@ def test_colours_of_figures_are_the_light_pages() -> None:
 
 
 def test_figures_have_no_colour_but_variables_until_they_stand_alone(tmp_path: Path) -> None:
-    for chart in (draw_activations(list(ACTIVATION_FACTS)), draw_activations(["relu"]), draw_zigzag()):
+    for chart in (draw_activations(list(ACTIVATION_FACTS)), draw_activations(["relu"]), draw_zigzag(), SCHEDULE):
         assert not re.search(r"(?:fill|stroke): ?#", chart.svg) and "var(--blue)" in chart.svg
         write_picture(chart, tmp_path / "a.svg")
         alone = (tmp_path / "a.svg").read_text()

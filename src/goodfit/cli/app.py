@@ -7,7 +7,19 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, descend, initialisers, landscape, parts, prepare, resume, steps, studies, training
+from goodfit.cli import (
+    apply,
+    descend,
+    initialisers,
+    landscape,
+    parts,
+    prepare,
+    resume,
+    schedules,
+    steps,
+    studies,
+    training,
+)
 from goodfit.cli.console import complain, say
 from goodfit.errors import GoodfitError
 
@@ -34,6 +46,7 @@ app.command("prepare")(prepare.prepare_command)
 app.command("initialisers")(initialisers.initialisers_command)
 app.command("activations")(parts.activations_command)
 app.command("model")(parts.model_command)
+app.command("schedules")(schedules.schedules_command)
 app.command("landscape")(landscape.landscape_command)
 app.command("descend")(descend.descend_command)
 app.command("constrained")(landscape.constrained_command)

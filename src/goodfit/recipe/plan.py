@@ -71,4 +71,4 @@ def refinement(
         fixed: settings that the user chose.
     """
     grid = vary(config, **candidate_axes(budget, task, rate, highest, fixed, config.seed))
-    return crossed(grid) if worth_crossing(task) and "fold" not in fixed else grid
+    return crossed(grid) if worth_crossing(task) and not {"fold", "neighbours"} & set(fixed) else grid

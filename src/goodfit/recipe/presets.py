@@ -130,6 +130,8 @@ def candidate_axes(
     rates = sorted({float(f"{min(rate * factor, max(highest, rate)):.3g}") for factor in preset.rate_factors})
     axes: dict[str, Any] = {
         "numeric": preset.treatments if task.is_table else preset.treatments[:1],
+        # neighbours help much or harm: the validation part decides, where there is a map to look in
+        "neighbours": ("none", "auto") if task.is_table and task.near_columns("auto") else ("none",),
         "lr": rates,
         "weight_decay": preset.decays,
         "dropout": preset.dropouts,

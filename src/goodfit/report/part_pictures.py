@@ -1,7 +1,7 @@
-"""Pictures of parts of a network: activations with their derivatives, and the zigzag of all-positive inputs."""
+"""Pictures of parts: activations with their derivatives, the zigzag of all-positive inputs, schedules of the rate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -67,6 +67,29 @@ def draw_zigzag() -> Chart:
     rows: list[list[object]] = [[name, way.same_sign, way.detour] for name, way in ways.items()]
     header = ["inputs", "share of steps in one direction", "detour"]
     return Chart("All-positive inputs force a zigzag", canvas.svg, caption, header, rows, canvas.figure)
+
+
+def draw_schedules(rates: Mapping[str, np.ndarray]) -> Chart:
+    """Draw the learning rate of every step [steps], a panel for each schedule."""
+    columns = min(COLUMNS, len(rates))
+    rows = math.ceil(len(rates) / columns)
+    highest = max(float(rate.max()) for rate in rates.values())
+    label = f"Learning rate over the steps of a training: {', '.join(rates)}"
+    size = {"width": max(2.4 * columns, 4.8), "height": 1.9 * rows + 0.4, "panels": (rows, columns)}
+    with drawing("schedules", label, **size) as canvas:  # type: ignore[arg-type]
+        for axes, (name, rate) in zip(canvas.panels, rates.items(), strict=False):
+            axes.plot(np.arange(len(rate)), rate, color=BLUE)
+            axes.set_ylim(-0.04 * highest, 1.08 * highest)
+            axes.set_title(name, fontsize=10)
+        for number, axes in enumerate(canvas.panels):
+            if number >= len(rates):
+                axes.remove()
+            elif number >= len(rates) - columns:
+                axes.set_xlabel("step")
+            if number % columns == 0 and number < len(rates):
+                axes.set_ylabel("learning rate")
+    caption = "Lengths are shares of the training, so a schedule keeps its form when the budget changes."
+    return Chart("Learning-rate schedules", canvas.svg, caption, figure=canvas.figure)
 
 
 def _title(name: str, way: Way) -> str:

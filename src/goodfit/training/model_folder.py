@@ -21,6 +21,7 @@ from goodfit._version import __version__
 from goodfit.config import Config, ModelFactory
 from goodfit.data.decorrelation import Decorrelated
 from goodfit.data.images import PixelPreparation
+from goodfit.data.neighboured import Neighboured
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.target import TargetCode
 from goodfit.errors import GoodfitError
@@ -105,7 +106,9 @@ def load_model(folder: Path | str, models: Mapping[str, ModelFactory] | None = N
     preparations: dict[tuple[object, ...], Preparation] = {}
     for index, stored in enumerate(description.preparations):
         key = tuple(stored["key"])
-        if "before" in stored["steps"]:
+        if stored["steps"].get("kind") == "neighboured":
+            preparations[key] = Neighboured.restore(stored["steps"], _under(arrays, f"{index}/"))
+        elif "before" in stored["steps"]:
             preparations[key] = Decorrelated.restore(stored["steps"], _under(arrays, f"{index}/"))
         elif is_table:
             preparations[key] = TablePreparation.restore(stored["steps"], _under(arrays, f"{index}/"))

@@ -166,6 +166,11 @@ def _check_treatment(config: Config, task: Task) -> None:
         raise GoodfitError("setting 'resample' is 'balanced', which is for classes: take none or bootstrap")
     if config.decorrelate != "none":
         read_decorrelation(config.decorrelate)
+    if task.near_columns(config.neighbours) and config.fold:
+        raise GoodfitError(
+            f"setting 'neighbours' is '{config.neighbours}' in a cross-validation, whose folds would be told each other's "
+            "targets: leave out one of neighbours and fold"
+        )
     for name in config.augment:
         read_augmentation(name)
     names = ",".join(config.augment)
