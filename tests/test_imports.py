@@ -25,7 +25,7 @@ FLOORS = [
     {"nn", "optim", "losses"},  # parts
     {"population"},  # engine
     {"model", "runs", "load", "training"},  # verb
-    {"search", "ensemble", "baselines", "recipe", "estimators", "studies"},  # clients
+    {"search", "ensemble", "baselines", "recipe", "estimators", "studies", "transfer"},  # clients
     {"report"},  # telling
     {"cli", "__main__"},  # faces
 ]

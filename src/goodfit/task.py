@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,47 @@ from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
 
 PartName = Literal["train", "validation", "test"]
-Preparation = TablePreparation | PixelPreparation | Decorrelated
+
+
+class Features(Protocol):
+    """Features of images, as a preparation."""
+
+    @property
+    def before(self) -> PixelPreparation:
+        """What reads the raw images."""
+        ...
+
+    def transform(self, images: np.ndarray | Rows) -> np.ndarray:
+        """Return prepared features float32 [n, F] of raw images [n, C, H, W]."""
+        ...
+
+    def scaled(self, features: np.ndarray) -> np.ndarray:
+        """Return prepared features, float32, of what `Extractor.features` gave."""
+        ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    def arrays(self) -> dict[str, np.ndarray]: ...
+
+
+class Extractor(Protocol):
+    """Makes features of images, such as a frozen backbone (`goodfit.nn.backbones.FrozenBackbone`)."""
+
+    @property
+    def digest(self) -> str:
+        """Names all that the features depend on."""
+        ...
+
+    def features(self, images: np.ndarray | Rows) -> np.ndarray:
+        """Return features float32 [n, F] of raw images [n, C, H, W]."""
+        ...
+
+    def fitted(self, features: np.ndarray) -> Features:
+        """Return the preparation fitted on the features of the training part."""
+        ...
+
+
+Preparation = TablePreparation | PixelPreparation | Decorrelated | Features
 
 
 @dataclass(frozen=True)
@@ -38,6 +78,7 @@ class Task:
         columns: what was found about each column; None for images.
         code: how the target is coded, fitted on the training part.
         dropped: rows left out because their target is missing.
+        extractor: makes features of the images, once, which networks then see in their place.
     """
 
     name: str
@@ -52,6 +93,7 @@ class Task:
     ids: pd.Series | None = None
     dropped: int = 0
     notes: list[str] = field(default_factory=list)
+    extractor: Extractor | None = None
     _prepared: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -202,6 +244,8 @@ class Task:
 
         def prepare() -> np.ndarray:
             preparation = self.preparation(config)
+            if self.extractor is not None:
+                return preparation.scaled(self._features(part))  # type: ignore[union-attr]
             if isinstance(preparation, PixelPreparation):
                 return self._images(part, preparation).all()
             return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type]
@@ -252,6 +296,8 @@ class Task:
                 images = Rows(self.inputs, np.arange(len(self.inputs)))
                 for piece in pieces(len(images), images.shape[1:]):
                     digest.update(images[piece].data)
+            if self.extractor is not None:
+                digest.update(self.extractor.digest.encode())
             for part in (self.target, self.splits.train, self.splits.validation, self.splits.test):
                 digest.update(np.ascontiguousarray(part).tobytes())
             return digest.hexdigest()
@@ -259,6 +305,8 @@ class Task:
         return self._cached(("fingerprint",), compute)
 
     def _fit_preparation(self, config: Config) -> Preparation:
+        if self.extractor is not None:
+            return self.extractor.fitted(self._features("train"))
         if config.decorrelate != "none":
             why = self.why_streamed()
             if why:
@@ -270,6 +318,12 @@ class Task:
             train = self.inputs.iloc[self.rows("train")]
             return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
         return PixelPreparation.fit(Rows(self.inputs, self.rows("train")), config.pixels)
+
+    def _features(self, part: PartName) -> np.ndarray:
+        """Return the extractor's features of a part (once)."""
+        assert self.extractor is not None and isinstance(self.inputs, np.ndarray)
+        images, extractor = Rows(self.inputs, self.rows(part)), self.extractor
+        return self._cached(("features", part), lambda: extractor.features(images))
 
     def _in_memory(self, part: PartName) -> pd.DataFrame | np.ndarray:
         raw = self.raw(part)
@@ -295,7 +349,7 @@ def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
 
 def innermost(preparation: Preparation) -> TablePreparation | PixelPreparation:
     """Return what reads the raw inputs."""
-    return preparation.before if isinstance(preparation, Decorrelated) else preparation
+    return preparation if isinstance(preparation, TablePreparation | PixelPreparation) else preparation.before
 
 
 def _listed(names: Any, most: int = 12) -> str:

@@ -12,6 +12,7 @@ from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.rates import rates_study
 from goodfit.studies.signals import signals_study
+from goodfit.studies.transfer import transfer_study
 from goodfit.task import Task
 
 
@@ -104,6 +105,13 @@ def _rates(task: Task | None, order: Order) -> dict[str, Any]:
         seeds=order.seeds,
         means=order.means,
     )
+
+
+def _transfer(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if order.axes:
+        raise GoodfitError("the study 'transfer' varies the number of labelled images alone: leave out --vary")
+    return transfer_study(task, order.settings, seeds=order.seeds, seed=order.seed, means=order.means)
 
 
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
@@ -201,5 +209,8 @@ STUDIES: dict[str, Study] = {
         ),
     ),
     "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
+    "transfer": Study(
+        "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
+    ),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip

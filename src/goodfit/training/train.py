@@ -142,6 +142,12 @@ def _check(configs: Sequence[Config], task: Task) -> None:
 def _check_treatment(config: Config, task: Task) -> None:
     if config.decorrelate != "none":
         read_decorrelation(config.decorrelate)
+    if task.extractor is not None and (config.augment or config.decorrelate != "none"):
+        name = "augment" if config.augment else "decorrelate"
+        raise GoodfitError(
+            f"setting '{name}' changes images, but the networks see features of a frozen backbone: leave it out, "
+            "or fine-tune some of its blocks"
+        )
     for name in config.augment:
         read_augmentation(name)
     names = ",".join(config.augment)
