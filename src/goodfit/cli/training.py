@@ -101,10 +101,12 @@ def train_command(
     preset: Annotated[str, typer.Option(help="quick, default or best.")] = "default",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     backbone: Annotated[
-        str, typer.Option(help="Pretrained network for images: a run folder, a Hugging Face folder, or a name on its hub.")
+        str,
+        typer.Option(help="Pretrained network for images: a run folder, a Hugging Face folder, or a name on its hub."),
     ] = "",
     unfreeze: Annotated[
-        int, typer.Option(help="Blocks of the backbone, from its output, that train too; 0: only heads on its features.")
+        int,
+        typer.Option(help="Blocks of the backbone, from its output, that train too; 0: only heads on its features."),
     ] = 0,
     layer_rate: Annotated[
         float, typer.Option(help="Factor of the learning rate from each of these blocks to the one before it.")

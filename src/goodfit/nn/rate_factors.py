@@ -19,7 +19,9 @@ def rate_factors(module: nn.Module) -> dict[str, float]:
     """
     given = getattr(module, "rate_factors", {})
     if not isinstance(given, Mapping):
-        raise GoodfitError(f"rate_factors of the model is a {type(given).__name__}: it must map parameter names to factors")
+        raise GoodfitError(
+            f"rate_factors of the model is a {type(given).__name__}: it must map parameter names to factors"
+        )
     trained = {name: p.requires_grad for name, p in module.named_parameters()}
     for name, factor in given.items():
         if name not in trained:

@@ -26,7 +26,7 @@ from goodfit.wording import figure
 
 HELD_BACK = ("Sandal", "Shirt")
 """Classes that are held back where the data have them (Géron 2019, chapter 11); else the last two."""
-SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 4000)
+SIZES = (5, 10, 50, 100, 200, 1000, 4000)
 """Labelled images of each held-back class."""
 TOLD = 100
 """The size that the answer begins with."""
@@ -213,7 +213,9 @@ def _answer(
             sentences.append(f"{first}and the advantage ends at {end}: from there on no gain is beyond doubt.")
         worse = [str(size) for size, (_, _, above) in zip(sizes, found, strict=True) if above < 0]
         if worse:
-            sentences.append(f"{name} is worse than from scratch beyond doubt at {', '.join(worse)} images of each class.")
+            sentences.append(
+                f"{name} is worse than from scratch beyond doubt at {', '.join(worse)} images of each class."
+            )
     return sentences
 
 

@@ -54,7 +54,9 @@ def backbone_of(model: Model, name: str) -> Backbone:
     member = model.members[0]
     [preparation] = {id(p): p for p in model.preparations.values()}.values() if len(model.preparations) == 1 else [None]
     if not isinstance(preparation, PixelPreparation):
-        raise GoodfitError(f"backbone {name} does not see plain images: take a network that was trained on images themselves")
+        raise GoodfitError(
+            f"backbone {name} does not see plain images: take a network that was trained on images themselves"
+        )
     if not isinstance(member.config.model, str):
         raise GoodfitError(f"backbone {name} stands on a backbone itself: take that one")
     description = {

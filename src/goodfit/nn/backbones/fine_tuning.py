@@ -23,7 +23,9 @@ class TransferNetwork(nn.Module):
         input: [B, *sample_shape], pixels in [0, 1] or floats as they are. output: [B, outputs].
     """
 
-    def __init__(self, trunk: Trunk, features: int, outputs: int, unfreeze: int, layer_rate: float, dropout: float) -> None:
+    def __init__(
+        self, trunk: Trunk, features: int, outputs: int, unfreeze: int, layer_rate: float, dropout: float
+    ) -> None:
         super().__init__()
         found = blocks(trunk.network)
         self.trunk = trunk
@@ -75,7 +77,9 @@ class FineTuning:
         if not 0 < self.layer_rate <= 1:
             raise GoodfitError(f"the factor of the rate from block to block is {self.layer_rate:g}: give one in (0, 1]")
         # a config names its model by module and qualified name; equal names must mean equal networks
-        words = f"{self.backbone.name}, {self.unfreeze} of {there} blocks, x {self.layer_rate:g}, dropout {self.dropout:g}"
+        words = (
+            f"{self.backbone.name}, {self.unfreeze} of {there} blocks, x {self.layer_rate:g}, dropout {self.dropout:g}"
+        )
         object.__setattr__(self, "__qualname__", f"{words}, {self.backbone.digest()[:16]}")
 
     def __call__(self) -> nn.Module:

@@ -93,7 +93,9 @@ class FrozenFeatures:
     @classmethod
     def restore(cls, stored: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> "FrozenFeatures":
         """Make a preparation of what `to_json` and `arrays` gave."""
-        weights = {n.removeprefix("weights/"): torch.from_numpy(a) for n, a in arrays.items() if n.startswith("weights/")}
+        weights = {
+            n.removeprefix("weights/"): torch.from_numpy(a) for n, a in arrays.items() if n.startswith("weights/")
+        }
         try:
             backbone = Backbone.restore(stored["backbone"], weights)
             mean, scale = arrays["mean"], arrays["scale"]
