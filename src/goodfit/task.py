@@ -248,7 +248,7 @@ class Task:
                 return preparation.scaled(self._features(part))  # type: ignore[union-attr]
             if isinstance(preparation, PixelPreparation):
                 return self._images(part, preparation).all()
-            return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type]
+            return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type, union-attr]
 
         return self._cached((part, *treatment(config, self.is_table)), prepare)
 
@@ -312,7 +312,7 @@ class Task:
             if why:
                 raise GoodfitError(f"setting 'decorrelate' needs all samples in memory, and {why}: leave it out")
             before = self.preparation(config.replace(decorrelate="none"))
-            assert not isinstance(before, Decorrelated)
+            assert isinstance(before, TablePreparation | PixelPreparation)
             return Decorrelated.fit(before, self._in_memory("train"), config.decorrelate)
         if isinstance(self.inputs, pd.DataFrame):
             train = self.inputs.iloc[self.rows("train")]

@@ -241,7 +241,7 @@ def test_damaged_folders_are_one_line(folders: Path, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "config.json").write_bytes((folders / "ResNet" / "config.json").read_bytes())
-    with pytest.raises(gf.GoodfitError, match="has no .safetensors file: other formats can execute code"):
+    with pytest.raises(gf.GoodfitError, match=r"has no \.safetensors file: other formats can execute code"):
         open_backbone(folder)
     (folder / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(gf.GoodfitError, match="backbone broken cannot be read by transformers"):

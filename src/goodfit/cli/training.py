@@ -64,8 +64,8 @@ class Request(DataRequest):
         if not self.backbone and (self.unfreeze or self.layer_rate != LAYER_RATE):
             option = "--unfreeze" if self.unfreeze else "--layer-rate"
             raise GoodfitError(f"{option} is for a pretrained network: give one with --backbone")
-        decided = [name for name in ("pixels", "decorrelate") if name in self.settings]
-        decided += ["model"] if self.unfreeze and "model" in self.settings else []
+        decides = ["pixels", "decorrelate", *(["model"] if self.unfreeze else [])]
+        decided = [name for name in decides if name in self.settings]
         if self.backbone and decided:
             raise GoodfitError(f"setting '{decided[0]}' is decided by the backbone: leave it out")
         if self.unfreeze < 0:
