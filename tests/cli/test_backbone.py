@@ -66,15 +66,9 @@ def test_train_predict_and_resume(
     assert main(["resume", str(out), "-q"]) == 0
     again = json.loads((out / "report.json").read_text())
     assert again["test"] == report["test"] and again["candidates"] == report["candidates"]
-
-
-def test_another_backbone_is_noticed_on_resume(
-    images: Path, pretrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    assert main(["train", str(images), "--backbone", str(pretrained), "--out", str(out), *QUICK]) == 0
     request = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(request | {"backbone_digest": "0" * 64}))
+    capsys.readouterr()
     assert main(["resume", str(out), "-q"]) == 2
     assert "has changed since the run began" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from goodfit.cli.console import listening
+from goodfit.cli.console import listening, say
 from goodfit.cli.request import REQUEST, DataRequest, TaskOption, command_line, read_request, read_seconds, read_setting
 from goodfit.cli.summary import print_plan, print_populations, print_summary
 from goodfit.cli.working import working_in
@@ -141,6 +141,8 @@ def train_command(
     loaded = request.task()
     recipe = request.recipe(loaded)
     base = recipe.config(loaded)
+    if loaded.extractor is not None and not quiet:
+        say(f"features: {backbone}, frozen, looks at the images once")
     populations = explain(recipe.candidates(loaded, base, base.lr, math.inf), loaded, device=device)
     if verbose or dry_run:
         print_plan(loaded, recipe, base)
