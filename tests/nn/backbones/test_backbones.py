@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import interpolate
@@ -24,6 +24,7 @@ def wanted(size: tuple[int, int, int], resample: str = "bilinear") -> ImageInput
     return ImageInput(size=size, values="bytes", mean=(0.4,) * count, scale=(0.2,) * count, resample=resample)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([(3, 3), (1, 1)]), st.integers(2, 40), st.integers(2, 40), st.integers(2, 40), st.integers(2, 40),
     st.sampled_from(["bilinear", "bicubic"]),
