@@ -1,13 +1,10 @@
-"""The study of transfer: where an advantage ends, how classes are held back, and that transfer wins with few labels."""
-
-from pathlib import Path
+"""The study of transfer: where an advantage ends, and how classes are held back."""
 
 import numpy as np
 import pytest
 
 import goodfit as gf
-from goodfit.studies import transfer
-from goodfit.studies.transfer import advantage_ends, split_classes, transfer_study
+from goodfit.studies.transfer import advantage_ends, split_classes
 
 SURE, DOUBTFUL, WORSE = (0.02, 0.01, 0.03), (0.01, -0.01, 0.03), (-0.02, -0.03, -0.01)
 
@@ -40,15 +37,3 @@ def test_held_back_classes_share_nothing_with_the_pretraining() -> None:
     assert not looked_at & (seen["train"] | parts["train"] | parts["test"])
     with pytest.raises(gf.GoodfitError, match="needs images of at least 4 classes"):
         split_classes(known)
-
-
-@pytest.mark.slow
-def test_transfer_beats_training_from_scratch_with_200_labels(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Published, a single run with another network: 97.05 % from scratch, 99.40 % transferred (Géron 2019, chapter 11)."""
-    monkeypatch.setattr(transfer, "SIZES", (100,))
-    monkeypatch.setattr(transfer, "RATES", (3e-3,))
-    settings = {"epochs": 1, "train_rows": 12000, "max_steps": 120}
-    record = transfer_study(gf.load("fashion-mnist"), settings, seeds=4)
-    wrong = {name: found["mean"][0] for name, found in record["lines"][0]["series"].items()}
-    assert wrong["from scratch"] < 6 and wrong["frozen, new head"] < 0.7 * wrong["from scratch"]
-    assert record["lines"][1]["series"]["frozen, new head"]["low"][0] > 0
