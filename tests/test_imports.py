@@ -28,7 +28,7 @@ FLOORS = [
     {"nn", "optim", "losses"},  # parts
     {"population"},  # engine
     {"model", "runs", "load", "training"},  # verb
-    {"search", "ensemble", "baselines", "recipe", "estimators", "studies"},  # clients
+    {"search", "ensemble", "baselines", "recipe", "estimators", "studies", "transfer"},  # clients
     {"landscape"},  # aside
     {"report"},  # telling
     {"cli", "own_module", "__main__"},  # faces

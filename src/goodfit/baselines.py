@@ -112,7 +112,8 @@ def _boosting(task: Task, seed: int) -> Baseline:
     train = _flat(task.samples(Config(), "train")[sample])
     reduction = PCA(min(IMAGE_COMPONENTS, *train.shape), random_state=seed, svd_solver="randomized").fit(train)
     about = (
-        f"scikit-learn's histogram gradient boosting on {reduction.n_components_} principal components of the pixels"
+        f"scikit-learn's histogram gradient boosting on {reduction.n_components_} principal components of the "
+        f"{'pixels' if task.extractor is None else 'features'}"
     )
 
     def components(part: PartName, rows: Which) -> np.ndarray:

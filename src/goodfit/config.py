@@ -134,8 +134,8 @@ class Config(BaseModel):
     """How numbers of a table are scaled or encoded (`goodfit.data.preparation`)."""
     bins: int = Field(32, ge=2, le=1024)
     """Bins per number for `numeric="piecewise"`."""
-    pixels: Literal["standard", "centre", "min-max"] = "standard"
-    """How the pixels of images are scaled, channel by channel."""
+    pixels: Literal["standard", "centre", "min-max", "none"] = "standard"
+    """How the pixels of images are scaled, channel by channel; none: bytes are brought to [0, 1], floats stay."""
     decorrelate: str = "none"
     """What comes after: `pca(keep)`, `pca-whiten(keep, epsilon)` or `zca(epsilon)` (`goodfit.data.linear_steps`)."""
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,47 @@ from goodfit.metrics import Metric, TaskKind, find_metric
 from goodfit.randomness import numpy_generator
 
 PartName = Literal["train", "validation", "test", "development"]
-Preparation = TablePreparation | PixelPreparation | Decorrelated | Neighboured
+
+
+class Features(Protocol):
+    """Features of images, as a preparation."""
+
+    @property
+    def before(self) -> PixelPreparation:
+        """What reads the raw images."""
+        ...
+
+    def transform(self, images: np.ndarray | Rows) -> np.ndarray:
+        """Return prepared features float32 [n, F] of raw images [n, C, H, W]."""
+        ...
+
+    def scaled(self, features: np.ndarray) -> np.ndarray:
+        """Return prepared features, float32, of what `Extractor.features` gave."""
+        ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    def arrays(self) -> dict[str, np.ndarray]: ...
+
+
+class Extractor(Protocol):
+    """Makes features of images, such as a frozen backbone (`goodfit.nn.backbones.FrozenBackbone`)."""
+
+    @property
+    def digest(self) -> str:
+        """Names all that the features depend on."""
+        ...
+
+    def features(self, images: np.ndarray | Rows) -> np.ndarray:
+        """Return features float32 [n, F] of raw images [n, C, H, W]."""
+        ...
+
+    def fitted(self, features: np.ndarray) -> Features:
+        """Return the preparation fitted on the features of the training part."""
+        ...
+
+
+Preparation = TablePreparation | PixelPreparation | Decorrelated | Neighboured | Features
 
 
 @dataclass(frozen=True)
@@ -42,6 +82,7 @@ class Task:
         code: how the target is coded, fitted on the training part.
         dropped: rows left out because their target is missing.
         as_is: networks see the inputs as they are; no setting prepares them.
+        extractor: makes features of the images, once, which networks then see in their place.
     """
 
     name: str
@@ -57,6 +98,7 @@ class Task:
     dropped: int = 0
     notes: list[str] = field(default_factory=list)
     as_is: bool = False
+    extractor: Extractor | None = None
     _prepared: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -267,11 +309,13 @@ class Task:
 
         def prepare() -> np.ndarray:
             preparation = self.preparation(config)
+            if self.extractor is not None:
+                return preparation.scaled(self._features(part))  # type: ignore[union-attr]
             if isinstance(preparation, PixelPreparation):
                 return self._images(part, preparation).all()
             if part == "train" and isinstance(preparation, Neighboured):
                 return preparation.transform_training(self.inputs.iloc[self.rows(part)]).matrix
-            return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type]
+            return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type, union-attr]
 
         return self._cached((part, *treatment(config, self.is_table)), prepare)
 
@@ -321,6 +365,8 @@ class Task:
                 images = Rows(self.inputs, np.arange(len(self.inputs)))
                 for piece in pieces(len(images), images.shape[1:]):
                     digest.update(images[piece].data)
+            if self.extractor is not None:
+                digest.update(self.extractor.digest.encode())
             for part in (self.target, self.splits.train, self.splits.validation, self.splits.test):
                 digest.update(np.ascontiguousarray(part).tobytes())
             return digest.hexdigest()
@@ -363,6 +409,8 @@ class Task:
         return coded_targets(self.code.encode(self.truth("train")), len(self.code.classes))
 
     def _fit_preparation(self, config: Config) -> Preparation:
+        if self.extractor is not None:
+            return self.extractor.fitted(self._features("train"))
         near = self.near_columns(config.neighbours)
         if config.neighbours != "none":
             before = self.preparation(config.replace(neighbours="none"))
@@ -384,6 +432,12 @@ class Task:
             train = self.inputs.iloc[self.rows("train")]
             return TablePreparation.fit(train, self.columns or [], numeric=config.numeric, bins=config.bins)
         return PixelPreparation.fit(Rows(self.inputs, self.rows("train")), config.pixels)
+
+    def _features(self, part: PartName) -> np.ndarray:
+        """Return the extractor's features of a part (once)."""
+        assert self.extractor is not None and isinstance(self.inputs, np.ndarray)
+        images, extractor = Rows(self.inputs, self.rows(part)), self.extractor
+        return self._cached(("features", part), lambda: extractor.features(images))
 
     def _in_memory(self, part: PartName) -> pd.DataFrame | np.ndarray:
         raw = self.raw(part)
@@ -411,7 +465,7 @@ def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
 
 def innermost(preparation: Preparation) -> TablePreparation | PixelPreparation:
     """Return what reads the raw inputs."""
-    while isinstance(preparation, Decorrelated | Neighboured):
+    while not isinstance(preparation, TablePreparation | PixelPreparation):
         preparation = preparation.before
     return preparation
 

@@ -9,6 +9,7 @@ from torch import nn
 
 import goodfit as gf
 from goodfit.nn import build_model
+from goodfit.nn.convolution import Convolution
 from goodfit.nn.norm_layers import group_count
 from goodfit.nn.normalisation import GroupNorm, LayerNorm, write_out_norms
 
@@ -40,6 +41,23 @@ def test_layer_and_group_norm_equal_pytorch(kind: str, shape: tuple[int, ...], a
         found.append([y, leaf.grad, *(p.grad for p in layer.parameters())])
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
+
+
+def test_a_layer_that_computes_something_else_stays() -> None:
+    class OverChannels(nn.LayerNorm):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+    class Doubling(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(x)
+
+    module = nn.Sequential(OverChannels(3), Doubling(3, 2, 1), nn.LayerNorm(4))
+    x = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0))
+    expected = module(x)
+    replaced = Convolution.replace_in(write_out_norms(module))
+    assert [type(layer) for layer in replaced] == [OverChannels, Doubling, LayerNorm]
+    torch.testing.assert_close(replaced(x), expected)
 
 
 def test_batch_norm_takes_a_batch_of_one_row() -> None:

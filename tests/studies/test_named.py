@@ -11,7 +11,7 @@ from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.named import STUDIES, Order
 from goodfit.studies.rates import typical_rates
 
-SMALL = {"epochs": 1, "train_rows": 64, "batch_size": 32}
+SMALL = {"epochs": 1, "train_rows": 64, "batch_size": 32, "max_steps": 20}
 
 
 @pytest.fixture(scope="module")

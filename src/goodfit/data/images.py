@@ -129,13 +129,13 @@ class PixelPreparation(BaseModel):
 
     @classmethod
     def fit(
-        cls, images: np.ndarray | Rows, method: Literal["standard", "centre", "min-max"] = "standard"
+        cls, images: np.ndarray | Rows, method: Literal["standard", "centre", "min-max", "none"] = "standard"
     ) -> "PixelPreparation":
         """Fit on images [n, C, H, W], piece by piece, in memory or not: means and sums of squared deviations are merged
         in float64 (Chan, Golub & LeVeque 1983, equation 2.1).
 
         Args:
-            method: standard: mean 0 and variance 1; centre: mean 0; min-max: from 0 to 1.
+            method: standard: mean 0 and variance 1; centre: mean 0; min-max: from 0 to 1; none: as they are.
 
         Raises:
             GoodfitError: pixels that are neither bytes nor finite floats.
@@ -156,6 +156,7 @@ class PixelPreparation(BaseModel):
             "standard": (mean, np.sqrt(squares / count)),
             "centre": (mean, np.ones_like(mean)),
             "min-max": (low, high - low),
+            "none": (np.zeros_like(mean), np.ones_like(mean)),
         }[method]
         return cls(
             size=tuple(images.shape[1:]),

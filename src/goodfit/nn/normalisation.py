@@ -126,9 +126,13 @@ WRITTEN_OUT: dict[type[nn.Module], Callable[..., nn.Module]] = {
 
 
 def write_out_norms(module: nn.Module) -> nn.Module:
-    """Replace PyTorch's normalisation layers in a module by those written out, in place; return the module."""
+    """Replace PyTorch's normalisation layers in a module by those written out, in place; return the module.
+
+    A layer of a class of its own that computes something else stays as it is.
+    """
     for name, child in list(module.named_children()):
-        ours = next((ours for theirs, ours in WRITTEN_OUT.items() if isinstance(child, theirs)), None)
+        same = (ours for theirs, ours in WRITTEN_OUT.items() if getattr(type(child), "forward", None) is theirs.forward)
+        ours = next(same, None)
         if ours:
             setattr(module, name, ours(child))
         else:

@@ -23,6 +23,8 @@ from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
 
 Value = Any  # a number or a tensor: every formula is written for both
+Trained = Sequence[Tensor] | Sequence[dict[str, Any]]
+"""Parameters, or PyTorch's groups of parameters."""
 
 
 class Hyper(NamedTuple):
@@ -144,7 +146,7 @@ def lion(p: Value, g: Value, m: Value, h: Hyper) -> tuple[Value, Value]:
 class Lion(Optimizer):
     """Lion for one network as a `torch.optim.Optimizer`; PyTorch has none of its own."""
 
-    def __init__(self, params: Sequence[Tensor], lr: float, betas: tuple[float, float], weight_decay: float) -> None:
+    def __init__(self, params: Trained, lr: float, betas: tuple[float, float], weight_decay: float) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -163,7 +165,7 @@ class Optimiser:
 
     formula: Callable[..., tuple[Value, ...]]
     slots: tuple[str, ...]
-    torch: Callable[[Sequence[Tensor], Config], Optimizer]
+    torch: Callable[[Trained, Config], Optimizer]
 
     def start(self, p: Tensor) -> list[Tensor]:
         """Return the slots of a parameter before the first step."""
@@ -175,8 +177,8 @@ class Optimiser:
             old.copy_(new)
 
 
-def _adaptive(optimiser: Callable[..., Optimizer]) -> Callable[[Sequence[Tensor], Config], Optimizer]:
-    def make(parameters: Sequence[Tensor], c: Config) -> Optimizer:
+def _adaptive(optimiser: Callable[..., Optimizer]) -> Callable[[Trained, Config], Optimizer]:
+    def make(parameters: Trained, c: Config) -> Optimizer:
         return optimiser(
             parameters, lr=c.lr, betas=(c.beta1, c.beta2), eps=c.eps, weight_decay=c.weight_decay, fused=True
         )

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from goodfit.nn.activation_layers import Elementwise
 from goodfit.nn.dropout import KeyedDropout, keyed_dropouts
 from goodfit.nn.mlp import MLP
+from goodfit.nn.rate_factors import rate_factors
 
 Kind = Literal["linear", "activation", "dropout", "convolution", "batch-norm", "max-pool", "average-pool"]
 
@@ -88,6 +89,8 @@ def _perceptron(module: MLP) -> list[Link]:
 def _check_parameters(module: nn.Module) -> None:
     if any(not p.requires_grad for p in module.parameters()):
         raise NotAChain("some of its parameters are frozen")
+    if rate_factors(module):
+        raise NotAChain("parts of it train at rates of their own")
     if len(list(module.named_parameters())) < len(list(module.named_parameters(remove_duplicate=False))):
         raise NotAChain("layers share parameters")
     if any(t.dtype != torch.float32 for t in module.parameters()):

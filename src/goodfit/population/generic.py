@@ -19,6 +19,7 @@ from goodfit.nn.convolution import Convolution
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
 from goodfit.nn.models import STRUCTURE
 from goodfit.nn.normalisation import write_out_norms
+from goodfit.nn.rate_factors import rate_factors
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.optim.penalties import is_penalised, penalised
@@ -53,19 +54,19 @@ class GenericKernel:
         trained = {name for name, p in self._module.named_parameters() if p.requires_grad}
         self._parameters = {name: p.detach() for name, p in parameters.items() if name in trained}
         self._frozen = {name: p.detach() for name, p in parameters.items() if name not in trained}
+        self._factors = rate_factors(self._module)
         self._optimiser = find_optimiser(configs[0].optimiser)
         self._slots = {name: self._optimiser.start(p) for name, p in self._parameters.items()}
         self._seat(range(len(configs)))
 
     def advance(self, batches: Batches) -> np.ndarray:
         self._module.train()
-        tables = [hyper_table(c, r, batches.first_step) for c, r in zip(self._configs, batches.rates, strict=True)]
-        hyper = torch.from_numpy(np.stack(tables)).float().to(self._problem.device)[self._padding]
+        hypers = {factor: self._hyper(batches, factor) for factor in {1.0, *self._factors.values()}}
         losses = []
         with WrittenOut():
             for step in range(batches.steps):
                 self._set_keys(batches.first_step + step)
-                losses.append(self._step(gather(batches, step, filled=False), hyper[:, step]))
+                losses.append(self._step(gather(batches, step, filled=False), hypers, step))
         return torch.stack(losses, dim=1).double().cpu().numpy()[: len(self._configs)]
 
     @torch.no_grad()
@@ -106,7 +107,13 @@ class GenericKernel:
                 keys = [step_key(layer, number, self._configs[k].seed, step) for k in self._padding]
                 self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
 
-    def _step(self, samples: Samples, hyper: Tensor) -> Tensor:
+    def _hyper(self, batches: Batches, factor: float) -> Tensor:
+        """Return the members' hyper-parameters of the steps, [K, S, ...], at that multiple of their rates."""
+        rates = batches.rates * factor
+        tables = [hyper_table(c, r, batches.first_step) for c, r in zip(self._configs, rates, strict=True)]
+        return torch.from_numpy(np.stack(tables)).float().to(self._problem.device)[self._padding]
+
+    def _step(self, samples: Samples, hypers: dict[float, Tensor], step: int) -> Tensor:
         mix = samples.opposite is not None
         opposite = samples.opposite if samples.opposite is not None else samples.y
         seats = self._padding if len(samples.x) == 1 else slice(None)
@@ -121,6 +128,7 @@ class GenericKernel:
                 gradient = gradients[name]
                 if self._penalties is not None and is_penalised(p[0]):
                     gradient = penalised(p, gradient, *(value.reshape(own) for value in self._penalties))
+                hyper = hypers[self._factors.get(name, 1.0)][:, step]
                 values = Hyper(*(h.reshape(own) for h in hyper.unbind(1)))
                 self._optimiser.update(p, gradient, self._slots[name], values)
         return losses

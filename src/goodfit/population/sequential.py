@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from goodfit.config import Config
 from goodfit.errors import GoodfitError
 from goodfit.nn.dropout import key_dropouts, keyed_dropouts, step_key
 from goodfit.nn.normalisation import write_out_norms
+from goodfit.nn.rate_factors import rate_factors
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.optim.penalties import is_penalised, penalised
 from goodfit.population.kernel import Batches, Snapshot
@@ -88,11 +90,11 @@ class Network:
             # PyTorch's batch norm refuses a batch of one row
             write_out_norms(module)
         self._module = module.to(problem.device)
-        self._parameters = [p for p in self._module.parameters() if p.requires_grad]
+        self._parameters, groups = _by_rate(self._module)
         penalty = config.l1 or config.l2
         self._penalised = [p for p in self._parameters if is_penalised(p)] if penalty else []
         self._dropouts = [(layer, number) for _, layer, number in keyed_dropouts(self._module) if layer.active]
-        self._optimiser = find_optimiser(config.optimiser).torch(self._parameters, config)
+        self._optimiser = find_optimiser(config.optimiser).torch(groups, config)
         self._draws = draws_random_numbers(self._module, problem)
 
     def advance(self, batches: Batches, member: int) -> np.ndarray:
@@ -116,7 +118,7 @@ class Network:
     def _step(self, batches: Batches, step: int, member: int) -> Tensor:
         batch = gather_one(batches, step, member)
         for group in self._optimiser.param_groups:
-            group["lr"] = float(batches.rates[member, step])
+            group["lr"] = float(batches.rates[member, step]) * group["rate_factor"]
         number = batches.first_step + step
         for layer, place in self._dropouts:
             layer.key.fill_(step_key(layer, place, self._config.seed, number))
@@ -157,6 +159,16 @@ class Network:
 
     def _shaped(self, output: Tensor, rows: int) -> Tensor:
         return shaped(output, rows, self._problem.outputs)
+
+
+def _by_rate(module: torch.nn.Module) -> tuple[list[torch.nn.Parameter], list[dict[str, Any]]]:
+    """Return the trained parameters, and groups of those that share a factor of the rate."""
+    factors = rate_factors(module)
+    trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in trained.items():
+        groups.setdefault(factors.get(name, 1.0), []).append(parameter)
+    return list(trained.values()), [{"params": ps, "rate_factor": factor} for factor, ps in groups.items()]
 
 
 def shaped(output: Tensor, rows: int, outputs: int) -> Tensor:

@@ -73,4 +73,6 @@ def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

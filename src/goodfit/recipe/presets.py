@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from goodfit.config import Config
+from goodfit.nn.backbones import FineTuning
 from goodfit.task import Task
 
 Treatment = Literal["standard", "robust", "quantile", "piecewise"]
@@ -21,7 +22,8 @@ class Preset:
         treatments: how numbers of a table are prepared; each is tried.
         rate_factors, decays, dropouts: the grid around the rate that the search found.
         seeds: trainings of every point of the grid. members: largest ensemble.
-        model: of the networks. augments: changes of images, each set of which is tried. fewest_epochs: of a full training.
+        model: of the networks. augments: changes of images, each set of which is tried. heads: hidden layers of heads, each
+            of which is tried. fewest_epochs: of a full training.
         check_seeds: networks of the initial-loss check. rates, rate_seeds, rate_steps: the rate search.
     """
 
@@ -35,6 +37,7 @@ class Preset:
     width: int | None = 256
     model: str = "mlp"
     augments: tuple[tuple[str, ...], ...] = ((),)
+    heads: tuple[tuple[int, ...], ...] = ()
     fewest_epochs: int = 6
     check_seeds: int = 8
     rates: int = 16
@@ -81,12 +84,50 @@ IMAGE_PRESETS: dict[str, Preset] = {
     ),
 }  # fmt: skip
 """For images that are large enough for a convolutional network."""
-SMALLEST_SIDE, IMAGE_BATCH = 16, 128
-"""Pixels of an image's shorter side from which it is; rows of a batch then at most."""
+HEAD_PRESETS: dict[str, Preset] = {
+    # seconds beside the backbone's: linear heads, and some with a hidden layer
+    "quick": Preset(
+        steps=400, treatments=("standard",), rate_factors=(1.0,), decays=(0.1,), dropouts=(0.2,), seeds=2, members=3,
+        width=None, heads=((), (128,)), rates=10, rate_steps=60,
+    ),
+    "default": Preset(
+        steps=1500, treatments=("standard",), rate_factors=(3.0, 1.0), decays=(0.01, 0.3), dropouts=(0.3,), seeds=3,
+        members=8, width=None, heads=((), (128,)),
+    ),
+    "best": Preset(
+        steps=4000, treatments=("standard",), rate_factors=(3.0, 1.0, 0.3), decays=(0.003, 0.03, 0.3), dropouts=(0.3,),
+        seeds=4, members=16, width=None, heads=((), (128,), (256, 128)), rates=24, rate_seeds=4,
+    ),
+}  # fmt: skip
+"""For heads on the features of a frozen backbone."""
+FINE_TUNING_PRESETS: dict[str, Preset] = {
+    "quick": Preset(
+        steps=200, treatments=("standard",), rate_factors=(1.0,), decays=(0.01,), dropouts=(0.2,), seeds=2, members=2,
+        width=None, model="own", augments=(_SHIFTED,), fewest_epochs=2, check_seeds=2, rates=4, rate_seeds=1, rate_steps=20,
+    ),
+    "default": Preset(
+        steps=1000, treatments=("standard",), rate_factors=(1.0,), decays=(0.01,), dropouts=(0.2,), seeds=3, members=3,
+        width=None, model="own", augments=(_SHIFTED,), fewest_epochs=3, check_seeds=2, rates=6, rate_seeds=1, rate_steps=40,
+    ),
+    "best": Preset(
+        steps=4000, treatments=("standard",), rate_factors=(2.0, 0.7), decays=(0.01,), dropouts=(0.2,), seeds=3, members=6,
+        width=None, model="own", augments=(_SHIFTED, _FLIPPED), fewest_epochs=3, check_seeds=2, rates=8, rate_seeds=1,
+        rate_steps=80,
+    ),
+}  # fmt: skip
+"""For backbones whose last blocks train too: a step may take seconds, so few networks, few rates, few steps."""
+SMALLEST_SIDE = 16
+"""Pixels of an image's shorter side from which it is."""
+LARGEST_BATCH = {"mlp": 256, "cnn": 128, "own": 32}
+"""Rows of a batch at most, by the model; a backbone's activations take memory."""
 
 
 def find_preset(name: str, task: Task, settings: dict[str, Any]) -> Preset:
     """Return the budgets of that name for a task; a model of the user's choice keeps those of perceptrons."""
+    if task.extractor is not None:
+        return HEAD_PRESETS[name]
+    if isinstance(settings.get("model"), FineTuning):
+        return FINE_TUNING_PRESETS[name]
     images = not task.is_table and min(task.inputs.shape[2:]) >= SMALLEST_SIDE
     return (IMAGE_PRESETS if images and settings.get("model", "cnn") == "cnn" else PRESETS)[name]
 
@@ -95,7 +136,7 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
     """Return the config that the stages vary; `settings` are the user's own and win over everything."""
     rows = len(task.rows("train"))
     # about 50 batches an epoch, within what is efficient (small) and generalises (large)
-    batch = int(np.clip(2 ** round(np.log2(max(rows / 50, 1))), 16, 256 if preset.model == "mlp" else IMAGE_BATCH))
+    batch = int(np.clip(2 ** round(np.log2(max(rows / 50, 1))), 16, LARGEST_BATCH[preset.model]))
     epochs = int(np.clip(round(preset.steps / np.ceil(rows / batch)), preset.fewest_epochs, 150))
     chosen: dict[str, Any] = {
         "numeric": preset.treatments[0],
@@ -109,7 +150,9 @@ def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any])
         "patience": max(8, epochs // 4),
         "seed": seed,
     }
-    if preset.model != "mlp":
+    if preset.heads and "depth" not in settings:
+        chosen["width"] = preset.heads[0]
+    elif preset.model != "mlp":
         chosen |= {"model": preset.model, "augment": preset.augments[0]}
     elif settings.get("model", "mlp") == "mlp":
         chosen["width"] = preset.width  # other models have widths of their own
@@ -136,6 +179,7 @@ def candidate_axes(
         "weight_decay": preset.decays,
         "dropout": preset.dropouts,
         "augment": preset.augments,
+        "width": () if "depth" in fixed else preset.heads,
         "seed": range(seed, seed + preset.seeds),
     }
-    return {name: values for name, values in axes.items() if name not in fixed or name == "seed"}
+    return {name: values for name, values in axes.items() if values and (name not in fixed or name == "seed")}

@@ -44,7 +44,7 @@ def render_steps(record: Record) -> str:
     charts = {name: chart for name, draw in drawn.items() if (chart := draw(record)) is not None}
     charts |= {f"reading-{number}": chart for number, chart in enumerate(readings(record), start=1)}
     done = {key: title for key, title in STEP_TITLES.items() if key in record}
-    return _environment().get_template("steps_page.html").render(r=record, charts=charts, done=done)
+    return environment().get_template("steps_page.html").render(r=record, charts=charts, done=done)
 
 
 def write_report(report: Report, path: Path) -> None:

@@ -14,6 +14,7 @@ from goodfit.studies.ensemble import ensemble_study
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
 from goodfit.studies.signals import signals_study
+from goodfit.studies.transfer import transfer_study
 from goodfit.task import Task
 
 
@@ -127,6 +128,13 @@ def _ensemble(task: Task | None, order: Order) -> dict[str, Any]:
     return ensemble_study(task, config, members=order.seeds, others=others, means=order.means)
 
 
+def _transfer(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if order.axes:
+        raise GoodfitError("the study 'transfer' varies the number of labelled images alone: leave out --vary")
+    return transfer_study(task, order.settings, seeds=order.seeds, seed=order.seed, means=order.means)
+
+
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
     own = {name for variant in variants for name in variant.settings}
     if axes and own <= set(axes):
@@ -235,6 +243,9 @@ STUDIES: dict[str, Study] = {
     ),
     "ensemble": Study(
         "What do more networks of the same kind bring?", "fashion-mnist", _ensemble, validation=0.0, seeds=10,
+    ),
+    "transfer": Study(
+        "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
     ),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip

@@ -26,6 +26,7 @@ from goodfit.data.preparation import TablePreparation
 from goodfit.data.target import TargetCode
 from goodfit.errors import GoodfitError
 from goodfit.model import Member, Model
+from goodfit.nn.backbones import FineTuning, FrozenFeatures
 from goodfit.task import Preparation, treatment
 from goodfit.training.files import flush_folder, sha256, write_bytes, write_json
 
@@ -63,6 +64,8 @@ class _Description(BaseModel):
     temperature: float = 1.0
     set_thresholds: dict[str, float] = {}
     class_factors: tuple[float, ...] | None = None
+    backbones: dict[str, dict[str, Any]] = {}
+    """Networks on a backbone that was trained further, by the name of the model in `configs`."""
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -101,13 +104,16 @@ def load_model(folder: Path | str, models: Mapping[str, ModelFactory] | None = N
         arrays = {name: value.numpy() for name, value in _read_tensors(folder / "preparation.safetensors").items()}
     except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise GoodfitError(f"{folder}/model.json is not a goodfit model: {str(error).splitlines()[0]}") from None
-    configs = [_config(settings, models or {}) for settings in description.configs]
+    own = {name: FineTuning.restore(stored) for name, stored in description.backbones.items()} | dict(models or {})
+    configs = [_config(settings, own) for settings in description.configs]
     is_table = description.input == "table"
     preparations: dict[tuple[object, ...], Preparation] = {}
     for index, stored in enumerate(description.preparations):
         key = tuple(stored["key"])
         if stored["steps"].get("kind") == "neighboured":
             preparations[key] = Neighboured.restore(stored["steps"], _under(arrays, f"{index}/"))
+        elif "backbone" in stored["steps"]:
+            preparations[key] = FrozenFeatures.restore(stored["steps"], _under(arrays, f"{index}/"))
         elif "before" in stored["steps"]:
             preparations[key] = Decorrelated.restore(stored["steps"], _under(arrays, f"{index}/"))
         elif is_table:
@@ -150,6 +156,11 @@ def _write(model: Model, folder: Path) -> None:
         target_name=model.target_name,
         shares=[member.share for member in model.members],
         **{name: getattr(model, name) for name in PREDICTING if name not in ("code", "target_name")},
+        backbones={
+            config.settings()["model"]: config.model.to_json()
+            for config in (member.config for member in model.members)
+            if isinstance(config.model, FineTuning)
+        },
     )
     write_json(folder / "model.json", description.model_dump(mode="json"))
     files = {path.name: sha256(path) for path in sorted(folder.iterdir())}

@@ -171,6 +171,12 @@ def _check_treatment(config: Config, task: Task) -> None:
             f"setting 'neighbours' is '{config.neighbours}' in a cross-validation, whose folds would be told each other's "
             "targets: leave out one of neighbours and fold"
         )
+    if task.extractor is not None and (config.augment or config.decorrelate != "none"):
+        name = "augment" if config.augment else "decorrelate"
+        raise GoodfitError(
+            f"setting '{name}' changes images, but the networks see features of a frozen backbone: leave it out, "
+            "or fine-tune some of its blocks"
+        )
     for name in config.augment:
         read_augmentation(name)
     names = ",".join(config.augment)
