@@ -16,7 +16,7 @@ from goodfit.load import load
 from goodfit.model import Model
 from goodfit.recipe import Recipe, run_recipe
 from goodfit.runs import Runs
-from goodfit.search import find_learning_rate
+from goodfit.search import SearchResult, find_learning_rate, search
 from goodfit.task import Task
 from goodfit.training import RunFolder, load_model, save_model, train
 
@@ -29,6 +29,7 @@ __all__ = [
     "Recipe",
     "RunFolder",
     "Runs",
+    "SearchResult",
     "Task",
     "__version__",
     "find_learning_rate",
@@ -36,6 +37,7 @@ __all__ = [
     "load_model",
     "run_recipe",
     "save_model",
+    "search",
     "train",
     "vary",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from goodfit._version import __version__
-from goodfit.cli import apply, initialisers, parts, prepare, resume, studies, training
+from goodfit.cli import apply, initialisers, parts, prepare, resume, search, studies, training
 from goodfit.cli.console import complain, say
 from goodfit.errors import GoodfitError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("train")(training.train_command)
+app.command("search")(search.search_command)
 app.command("compare")(studies.compare_command)
 app.command("study")(studies.study_command)
 app.command("resume")(resume.resume_command)

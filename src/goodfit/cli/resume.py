@@ -6,18 +6,22 @@ from typing import Annotated
 import typer
 
 from goodfit.cli.request import REQUEST
+from goodfit.cli.search import resume_search
 from goodfit.cli.studies import resume_study
 from goodfit.cli.training import resume_training
 from goodfit.training import RunFolder
 
 
 def resume_command(
-    run: Annotated[Path, typer.Argument(help="Run folder of an interrupted 'goodfit train', 'compare' or 'study'.")],
+    run: Annotated[
+        Path, typer.Argument(help="Run folder of an interrupted 'goodfit train', 'search', 'compare' or 'study'.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Continue an interrupted run; what it has finished is kept, and the result is the same."""
     folder = RunFolder.open(run)
     asked = folder.read(REQUEST)
-    go_on = resume_study if isinstance(asked, dict) and "study" in asked else resume_training
+    kinds = {"study": resume_study, "over": resume_search}
+    go_on = next((kinds[mark] for mark in kinds if isinstance(asked, dict) and mark in asked), resume_training)
     go_on(folder, as_json, quiet)

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,7 +27,11 @@ SECONDS_AT_ONCE = 0.25
 FIRST_STEPS = 100
 """Steps at the start of every training whose losses are kept one by one."""
 
-Reason = Literal["finished", "early stopped", "diverged", "out of time"]
+Reason = Literal["finished", "early stopped", "pruned", "diverged", "out of time"]
+
+Prune = Callable[[Mapping[int, tuple[int, float]]], Collection[int]]
+"""Hears (epoch, lowest loss so far) of the members whose epoch has just ended, infinite for one that diverged, and names
+those that are to leave. It is the only way in which members can tell upon each other, and it comes from outside."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,13 @@ def train_population(
     problem: Problem,
     make_kernel: Callable[[Sequence[Config], Problem], Kernel],
     deadline: float | None = None,
+    prune: Prune | None = None,
 ) -> Iterator[EpochRecord | Outcome]:
     """Train configs of one shape together; yield a record per member and epoch, and an `Outcome` as each leaves.
 
     Members leave at the borders of their epochs: at the end of their budget, when `patience` epochs brought no lower
-    validation loss, when a loss is not finite, or at the deadline (`time.monotonic()` seconds, looked at about
-    every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have computed without the others.
+    validation loss, when `prune` names them, when a loss is not finite, or at the deadline (`time.monotonic()`
+    seconds, looked at about every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have computed without the others.
 
     The configs may differ in what the kernel allows (`goodfit.training.planner`).
     """
@@ -140,7 +145,7 @@ def train_population(
         # members whose epoch ends here (all of them at the start, and when time is up)
         ended = [k for k, member in enumerate(members) if late or step == member.border]
         held_out, outputs = _validation(kernel, ended, problem)
-        leaving = set()
+        judgements: dict[int, tuple[float, float]] = {}
         for i, k in enumerate(ended):
             member = members[k]
             train_loss = member.train_loss
@@ -151,7 +156,12 @@ def train_population(
             if better or member.epoch == 0:
                 member.best_loss, member.best_epoch, member.weights = judged, member.epoch, kernel.snapshot(k)
                 member.output = outputs[i] if outputs is not None else None
-            reason = member.reason_to_leave((train_loss, judged), step, late)
+            judgements[k] = train_loss, judged
+        hopeless = _pruned(members, judgements, prune) if prune and not late else set()
+        leaving = set()
+        for k, losses_now in judgements.items():
+            member = members[k]
+            reason = member.reason_to_leave(losses_now, step, late) or ("pruned" if k in hopeless else None)
             if reason:
                 leaving.add(k)
                 best_loss = member.best_loss if problem.validation else None
@@ -170,6 +180,16 @@ def train_population(
         until = min(member.border for member in members)
         step = _advance(kernel, members, problem, labels, step, until, pace, deadline)
         late = step < until or _is_past(deadline)
+
+
+def _pruned(members: Sequence[_Member], judgements: Mapping[int, tuple[float, float]], prune: Prune) -> set[int]:
+    """Return the places of the members that are to leave because others do better."""
+    borders = {
+        members[k].index: (members[k].epoch, members[k].best_loss if all(map(math.isfinite, losses)) else math.inf)
+        for k, losses in judgements.items()
+    }
+    named = prune(borders)
+    return {k for k in judgements if members[k].index in named}
 
 
 def _new_member(index: int, config: Config, problem: Problem) -> _Member:

@@ -1,4 +1,4 @@
-"""`report.html`: one file, no network, readable on a phone, in print, by day and by night; a training's or a study's."""
+"""`report.html`: one file, no network, readable on a phone, in print, by day and by night; a training's, study's or search's."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goodfit.report.charts import CHARTS, Report
+from goodfit.report.search_charts import search_charts
 from goodfit.report.study_charts import Record, study_charts
 from goodfit.training.files import write_bytes
 from goodfit.wording import figure
@@ -30,9 +31,14 @@ def render_study(record: Record) -> str:
     return _environment().get_template("study.html").render(r=record, charts=study_charts(record))
 
 
+def render_search(record: Record) -> str:
+    """Return the page for the record of a search."""
+    return _environment().get_template("search.html").render(r=record, charts=search_charts(record))
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write the page beside its place, then rename."""
-    render = render_study if "study" in report else render_report
+    render = render_study if "study" in report else render_search if "search" in report else render_report
     write_bytes(path, render(report).encode())
 
 
