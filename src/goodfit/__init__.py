@@ -19,7 +19,7 @@ from goodfit.model import Model
 from goodfit.own_module import OwnResult
 from goodfit.recipe import Recipe, run_recipe
 from goodfit.runs import Runs
-from goodfit.search import find_learning_rate
+from goodfit.search import SearchResult, find_learning_rate, search
 from goodfit.task import Task
 from goodfit.training import RunFolder, load_model, save_model, train
 
@@ -36,6 +36,7 @@ __all__ = [
     "Recipe",
     "RunFolder",
     "Runs",
+    "SearchResult",
     "Task",
     "__version__",
     "find_learning_rate",
@@ -44,6 +45,7 @@ __all__ = [
     "recipe",
     "run_recipe",
     "save_model",
+    "search",
     "train",
     "vary",
 ]

@@ -27,7 +27,7 @@ class Training:
     """One finished training.
 
     Attributes:
-        reason: why it ended: finished, early stopped, diverged, out of time.
+        reason: why it ended: finished, early stopped, pruned (others did better), diverged, out of time.
         validation_metric: the task's metric on the validation part with the best weights; NaN without one.
         first_losses: of the first 100 batches, each before its step; NaN where it was not finite.
         curve: columns epoch, step, train_loss, validation_loss; epoch 0 is the untrained network.

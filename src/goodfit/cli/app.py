@@ -16,6 +16,7 @@ from goodfit.cli import (
     prepare,
     resume,
     schedules,
+    search,
     steps,
     studies,
     training,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("train")(training.train_command)
 app.command("step")(steps.step_command)
+app.command("search")(search.search_command)
 app.command("compare")(studies.compare_command)
 app.command("study")(studies.study_command)
 app.command("resume")(resume.resume_command)

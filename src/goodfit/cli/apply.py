@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from goodfit.cli.console import say
+from goodfit.cli.search import print_search
 from goodfit.cli.steps import print_step
 from goodfit.cli.studies import print_study
 from goodfit.data.builtin import BUILTIN
@@ -81,6 +82,9 @@ def inspect_command(
         return
     if "step" in report:
         print_step(report, folder.path)
+        return
+    if "search" in report:
+        print_search(report, folder.path)
         return
     task, verdict = report["task"], report["verdict"]
     console = Console(highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from goodfit.population.kernels import KERNELS as KERNELS
 from goodfit.population.kernels import KernelEntry as KernelEntry
 from goodfit.population.loop import EpochRecord as EpochRecord
 from goodfit.population.loop import Outcome as Outcome
+from goodfit.population.loop import Prune as Prune
 from goodfit.population.loop import train_population as train_population
 from goodfit.population.problem import Part as Part
 from goodfit.population.problem import Problem as Problem

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -28,7 +28,11 @@ SECONDS_AT_ONCE = 0.25
 FIRST_STEPS = 100
 """Steps at the start of every training whose losses are kept one by one."""
 
-Reason = Literal["finished", "early stopped", "diverged", "out of time", "interrupted"]
+Reason = Literal["finished", "early stopped", "pruned", "diverged", "out of time", "interrupted"]
+
+Prune = Callable[[Mapping[int, tuple[int, float]]], Collection[int]]
+"""Hears (epoch, lowest loss so far) of the members whose epoch has just ended, infinite for one that diverged, and names
+those that are to leave. It is the only way in which members can tell upon each other, and it comes from outside."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,14 @@ def train_population(
     make_kernel: Callable[[Sequence[Config], Problem], Kernel],
     deadline: float | None = None,
     stop: Callable[[], bool] | None = None,
+    prune: Prune | None = None,
 ) -> Iterator[EpochRecord | Outcome]:
     """Train configs of one shape together; yield a record per member and epoch, and an `Outcome` as each leaves.
 
     Members leave at the borders of their epochs: at the end of their budget, when `patience` epochs brought no lower
-    validation loss, when a loss is not finite, at the deadline (`time.monotonic()` seconds), or when `stop` says so
-    (both looked at about every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have computed without the others.
+    validation loss, when `prune` names them, when a loss is not finite, at the deadline (`time.monotonic()` seconds), or
+    when `stop` says so (both looked at about every `SECONDS_AT_ONCE`). Those who stay compute exactly what they would have
+    computed without the others.
 
     The configs may differ in what the kernel allows (`goodfit.training.planner`).
     """
@@ -152,7 +158,7 @@ def train_population(
         # members whose epoch ends here (all of them at the start, and when time is up)
         ended = [k for k, member in enumerate(members) if over or step == member.border]
         held_out, outputs = _validation(kernel, ended, members, problem)
-        leaving = set()
+        judgements: dict[int, tuple[float, float]] = {}
         for i, k in enumerate(ended):
             member = members[k]
             train_loss = member.train_loss
@@ -164,7 +170,12 @@ def train_population(
                 member.output = outputs[i] if outputs is not None else None
             if validation_loss is None or judged < member.best_loss:
                 member.best_loss, member.best_epoch = judged, member.epoch
-            reason = member.reason_to_leave((train_loss, judged), step, over)
+            judgements[k] = train_loss, judged
+        hopeless = _pruned(members, judgements, prune) if prune and not over else set()
+        leaving = set()
+        for k, losses_now in judgements.items():
+            member = members[k]
+            reason = member.reason_to_leave(losses_now, step, over) or ("pruned" if k in hopeless else None)
             if reason:
                 leaving.add(k)
                 kept_loss = member.kept_loss if problem.validation else None
@@ -183,6 +194,16 @@ def train_population(
         until = min(member.border for member in members)
         step = _advance(kernel, members, problem, labels, step, until, pace, end)
         over = end()
+
+
+def _pruned(members: Sequence[_Member], judgements: Mapping[int, tuple[float, float]], prune: Prune) -> set[int]:
+    """Return the places of the members that are to leave because others do better."""
+    borders = {
+        members[k].index: (members[k].epoch, members[k].best_loss if all(map(math.isfinite, losses)) else math.inf)
+        for k, losses in judgements.items()
+    }
+    named = prune(borders)
+    return {k for k in judgements if members[k].index in named}
 
 
 def _new_member(index: int, config: Config, problem: Problem) -> _Member:

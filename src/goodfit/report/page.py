@@ -1,4 +1,4 @@
-"""`report.html`: one file, no network, readable on a phone, in print, by day and by night; a training's or a study's."""
+"""`report.html`: one file, no network, readable on a phone, in print, by day and by night; a training's, study's or search's."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from goodfit.recipe.verdict import word_optimism
 from goodfit.report.charts import CHARTS, Report
+from goodfit.report.search_charts import search_charts
 from goodfit.report.step_charts import STEP_CHARTS, readings
 from goodfit.report.study_charts import Record, study_charts
 from goodfit.training.files import write_bytes
@@ -47,9 +48,15 @@ def render_steps(record: Record) -> str:
     return environment().get_template("steps_page.html").render(r=record, charts=charts, done=done)
 
 
+def render_search(record: Record) -> str:
+    """Return the page for the record of a search."""
+    return environment().get_template("search.html").render(r=record, charts=search_charts(record))
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write the page beside its place, then rename."""
-    render = render_study if "study" in report else render_steps if "step" in report else render_report
+    renders = {"study": render_study, "step": render_steps, "search": render_search}
+    render = next((render for kind, render in renders.items() if kind in report), render_report)
     write_bytes(path, render(report).encode())
 
 

@@ -62,21 +62,25 @@ class MemoryKeeper:
 class FolderKeeper:
     """Keeps trainings in a run folder: weights as a file, then the record in one transaction."""
 
-    def __init__(self, task: Task, stage: str, folder: RunFolder, keep_weights: bool) -> None:
+    def __init__(
+        self, task: Task, stage: str, folder: RunFolder, keep_weights: bool, pruned_by: str | None = None
+    ) -> None:
         self.stage = stage
+        self._pruned_by = pruned_by
         self._task, self._folder, self._store, self._keep_weights = task, folder, folder.store, keep_weights
         self._passing = 0
 
     def find(self, config: Config, kernel: str) -> Training | None:
-        digest = self._digest(config, kernel)
-        stored = self._store.find(digest)
-        if stored is None:
-            return None
-        number, stage, record, curve = stored
-        return _training(number, stage, config, record, curve, self._loader(digest, record))
+        for pruned in (False, True) if self._pruned_by else (False,):
+            digest = self._digest(config, kernel, pruned)
+            stored = self._store.find(digest)
+            if stored is not None:
+                number, stage, record, curve = stored
+                return _training(number, stage, config, record, curve, self._loader(digest, record))
+        return None
 
     def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
-        digest = self._digest(config, kernel)
+        digest = self._digest(config, kernel, outcome.reason == "pruned")
         record = _record(self._task, config, kernel, outcome)
         if outcome.reason == "interrupted":
             # not what this config gives: when the run is resumed, it is trained again
@@ -92,14 +96,16 @@ class FolderKeeper:
         number = self._store.add(digest, self.stage, record, curve)
         return _training(number, self.stage, config, record, curve, self._loader(digest, record))
 
-    def _digest(self, config: Config, kernel: str) -> str:
-        what = [
+    def _digest(self, config: Config, kernel: str, pruned: bool) -> str:
+        what: list[Any] = [
             config.settings(),
             self._task.fingerprint(),
             self._task.metric.name,
             kernel,
             self._keep_weights,
         ]
+        if pruned:
+            what.append(self._pruned_by)  # it ended as it did because of the others: no other call may find it
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
     def _loader(self, digest: str, record: dict[str, Any]) -> Callable[[], Loaded]:

@@ -23,6 +23,7 @@ from goodfit.training.folder import RunFolder
 from goodfit.training.keep import FolderKeeper, Keeper, MemoryKeeper
 from goodfit.training.measure import seconds_per_step
 from goodfit.training.planner import Population, check_kernel, group_by_data, plan
+from goodfit.training.pruning import Pruning, replay
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def train(
     time_limit: float | None = None,
     stop: Callable[[], bool] | None = None,
     keep_weights: bool = True,
+    pruning: Pruning | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Runs:
     """Train configs on a task and return a `Runs` in their order.
@@ -61,19 +63,21 @@ def train(
         stop: asked about four times a second; when it says True, what is running ends at once with its best weights as
             `interrupted` and is not kept in the folder, and what has not begun is left out.
         keep_weights: False drops weights and outputs (a rate search needs only curves).
+        pruning: who stops early because others do better; members are its positions in `configs`.
 
     Raises:
         GoodfitError: a setting that does not exist or does not fit the task.
     """
     configs = [configs] if isinstance(configs, Config) else list(configs)
-    _check(configs, task)
+    check_configs(configs, task)
     check_kernel(kernel)
     if isinstance(folder, Path | str):
         folder = RunFolder.open(folder) if Path(folder).exists() else RunFolder.create(Path(folder))
     deadline = None if time_limit is None else time.monotonic() + time_limit
     target_device = choose_device(device)
+    rule = pruning.rule if pruning else None
     keeper: Keeper = (
-        FolderKeeper(task, stage, folder, keep_weights) if folder else MemoryKeeper(task, stage, keep_weights)
+        FolderKeeper(task, stage, folder, keep_weights, rule) if folder else MemoryKeeper(task, stage, keep_weights)
     )
     done: dict[int, Training] = {}
     for position, config in enumerate(configs):
@@ -81,6 +85,8 @@ def train(
         found = next(filter(None, (keeper.find(config, name) for name in names)), None)
         if found:
             done[position] = found
+    if pruning:
+        replay(pruning, done)
     waiting = [position for position in range(len(configs)) if position not in done]
     for members in group_by_data([configs[position] for position in waiting], task.is_table):
         positions = [waiting[member] for member in members]
@@ -89,7 +95,7 @@ def train(
             if stop and stop():
                 continue
             until = _share(deadline, len(population.positions), len(configs) - len(done))
-            _run(population, configs, problem, keeper, done, until, stop, on_progress)
+            _run(population, configs, problem, keeper, done, until, stop, pruning, on_progress)
     return Runs(task, [done[position] for position in range(len(configs)) if position in done])
 
 
@@ -105,7 +111,7 @@ def explain(
     configs: Sequence[Config], task: Task, kernel: str = "auto", device: str = "auto"
 ) -> list[tuple[Population, Config]]:
     """Return what `train` would put together, each population with its first config, without training."""
-    _check(configs, task)
+    check_configs(configs, task)
     check_kernel(kernel)
     target_device = choose_device(device)
     populations = []
@@ -144,7 +150,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _check(configs: Sequence[Config], task: Task) -> None:
+def check_configs(configs: Sequence[Config], task: Task) -> None:
     """Refuse what cannot train before anything has been trained."""
     if not configs:
         raise GoodfitError("no configs to train: vary() over an empty list gives none")
@@ -190,13 +196,15 @@ def _check_treatment(config: Config, task: Task) -> None:
 
 def _run(
     population: Population, configs: Sequence[Config], problem: Problem, keeper: Keeper, done: dict[int, Training],
-    deadline: float | None, stop: Callable[[], bool] | None, on_progress: Callable[[Progress], None] | None,
+    deadline: float | None, stop: Callable[[], bool] | None, pruning: Pruning | None,
+    on_progress: Callable[[Progress], None] | None,
 ) -> None:  # fmt: skip
     """Train one population; put every training into `done` as it ends, so that an interrupt loses none of them."""
     members = [configs[position] for position in population.positions]
     curves: list[list[tuple[int, int, float | None, float | None]]] = [[] for _ in members]
     heard = -1
-    for event in train_population(members, problem, KERNELS[population.kernel].make, deadline, stop):
+    prune = pruning.among(population.positions) if pruning else None
+    for event in train_population(members, problem, KERNELS[population.kernel].make, deadline, stop, prune):
         if isinstance(event, EpochRecord):
             curves[event.member].append(
                 (event.epoch, event.step, _finite(event.train_loss), _finite(event.validation_loss))
