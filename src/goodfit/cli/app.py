@@ -23,7 +23,9 @@ app = typer.Typer(
 )
 app.command("train")(training.train_command)
 app.command("compare")(studies.compare_command)
-app.command("study")(studies.study_command)
+app.command(
+    "study", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, epilog=studies.OWN_OPTIONS
+)(studies.study_command)
 app.command("resume")(resume.resume_command)
 app.command("predict")(apply.predict_command)
 app.command("report")(apply.report_command)
