@@ -46,13 +46,15 @@ class Networks:
         return sum(p.numel() for p in make_module(config, self._shape(), self._task.code.outputs).parameters())
 
     def measure(self, points: Sequence[Point], seed: int, seconds: float | None) -> list[Measured]:
+        longest_first = sorted(points, key=lambda point: -point.epochs)  # progress is told by the first
         runs = train(
-            [self.config(point, seed) for point in points], self._task, stage=f"seed {seed}", device=self._means.device,
+            [self.config(point, seed) for point in longest_first], self._task, stage=f"seed {seed}", device=self._means.device,
             time_limit=seconds, on_progress=self._means.on_progress,
         )  # fmt: skip
         if any(training.reason == "out of time" for training in runs):
             raise OutOfTimeError
-        return [self._measured(training) for training in runs]
+        found = {point: self._measured(training) for point, training in zip(longest_first, runs, strict=True)}
+        return [found[point] for point in points]
 
     @property
     def _task(self) -> Task:

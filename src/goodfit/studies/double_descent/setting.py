@@ -121,7 +121,7 @@ def networks(task: Task, settings: Mapping[str, Any], noise: float, means: Means
     return Setting(
         learner=learner, rows=rows, config=config, samples=samples, values=values,
         constant=_constant(rows, config), to_end=epochs,
-        stops=tuple(float(e) for e in _distinct(epochs // 4**k for k in range(4, 0, -1))), decays=DECAYS,
+        stops=tuple(float(e) for e in _distinct(epochs // 2**k for k in range(8, 0, -1))), decays=DECAYS,
         widths=_distinct(map(width_for, NETWORK_FACTORS)), map_widths=_distinct(map(width_for, MAP_FACTORS)),
         width_for=width_for, fixed_width=config.hidden[0] if "width" in settings else None, size="parameters", time="epochs", decay="weight decay",
     )  # fmt: skip

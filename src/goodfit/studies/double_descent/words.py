@@ -32,9 +32,9 @@ def of_curve(shape: Shape | None, losses: np.ndarray, xs: Sequence[float], what:
     end = "lower than" if high < 1 else "higher than" if low > 1 else "not to be told apart from"
     return [
         f"The test loss falls to {figure(mean[first])} at {figure(xs[first])} {what}, rises to {figure(mean[peak])} at"
-        f" {figure(xs[peak])} ({_times(shape.rise)}), and falls again to {figure(mean[last])} at {figure(xs[last])}"
-        f" ({_times(shape.fall)} below the peak).{sure}",
-        f"The second minimum is {end} the first ({_times(shape.deeper)}).",
+        f" {figure(xs[peak])}, by a factor of {_times(shape.rise)}, and falls again to {figure(mean[last])} at"
+        f" {figure(xs[last])}, by a factor of {_times(shape.fall)}.{sure}",
+        f"The second minimum is {end} the first: it is {_times(shape.deeper)} times as large.",
     ]
 
 
@@ -48,8 +48,9 @@ def of_cures(plain: np.ndarray, cured: Mapping[str, np.ndarray]) -> list[str]:
         after = greatest_rise(losses)
         gone = "removes the peak" if after < FLAT else "makes the peak smaller" if after < before else "does not help"
         sentences.append(
-            f"{name.capitalize()} {gone}: the greatest rise along the axis is {figure(after)} times instead of"
-            f" {figure(before)} times; at the peak the loss is {_times(ratio(losses[:, peak], plain[:, peak]))} that without."
+            f"{name.capitalize()} {gone}: along the axis the loss rises at most {figure(after)}-fold instead of"
+            f" {figure(before)}-fold, and at the peak it is smaller by a factor of"
+            f" {_times(ratio(plain[:, peak], losses[:, peak]))}."
         )
     return sentences
 
@@ -62,14 +63,14 @@ def of_time(name: str, shape: Shape | None, losses: np.ndarray, times: Sequence[
     if shape is not None:
         return [
             f"{name}: descends twice: {figure(mean[shape.first])} after {figure(times[shape.first])} {unit}, up to"
-            f" {figure(mean[shape.peak])} after {figure(times[shape.peak])} ({_times(shape.rise)}), down to"
+            f" {figure(mean[shape.peak])} after {figure(times[shape.peak])}, a factor of {_times(shape.rise)}, down to"
             f" {figure(mean[shape.last])} after {figure(times[shape.last])}; it {fitted}."
         ]
     if best == end:
         return [f"{name}: the test loss falls to the end ({figure(mean[end])}); it {fitted}."]
     return [
         f"{name}: the test loss is lowest after {figure(times[best])} {unit} ({figure(mean[best])}) and rises to"
-        f" {figure(mean[end])} without falling again ({_times(ratio(losses[:, end], losses[:, best]))}): stopping there"
+        f" {figure(mean[end])} without falling again, by a factor of {_times(ratio(losses[:, end], losses[:, best]))}: stopping there"
         f" would have been best; it {fitted}."
     ]
 
@@ -88,7 +89,7 @@ def of_samples(
     return [
         fitted,
         f"More data hurts between {figure(counts[shape.first])} and {figure(counts[shape.peak])} samples: the test loss"
-        f" rises from {figure(mean[shape.first])} to {figure(mean[shape.peak])} ({_times(shape.rise)}), and falls to"
+        f" rises from {figure(mean[shape.first])} to {figure(mean[shape.peak])}, by a factor of {_times(shape.rise)}, and falls to"
         f" {figure(mean[shape.last])} at {figure(counts[shape.last])}."
         + ("" if shape.certain else " With these seeds that is not beyond their scatter."),
     ]
@@ -125,4 +126,4 @@ def _mean(losses: np.ndarray) -> np.ndarray:
 
 def _times(found: Interval) -> str:
     mean, low, high = found
-    return f"{figure(mean)} times, {figure(low)} to {figure(high)}"
+    return f"{figure(mean)} ({figure(low)} to {figure(high)})"
