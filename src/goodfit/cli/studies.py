@@ -179,8 +179,14 @@ def resume_study(folder: RunFolder, as_json: bool, quiet: bool) -> None:
 
 def _begin(request: StudyRequest, words: list[str], out: Path | None, as_json: bool, quiet: bool) -> None:
     axes = [word for name, values in request.vary.items() for word in ("--vary", f"{name}={typed(values)}")]
-    options = [word for name, value in request.options.items() if value is not None for word in (f"--{name}", str(value))]
-    left_out = {"study", "vary", "options"} | ({"validation"} if request.study else set()) | (set() if request.data else {"data"})
+    options = [
+        word for name, value in request.options.items() if value is not None for word in (f"--{name}", str(value))
+    ]
+    left_out = (
+        {"study", "vary", "options"}
+        | ({"validation"} if request.study else set())
+        | (set() if request.data else {"data"})
+    )
     request.command = command_line(*words, *options, *axes, *request.words(*left_out))
     choose_device(request.device)
     if out is not None and out.exists():
@@ -208,7 +214,9 @@ def _work(request: StudyRequest, task: Task | None, folder: RunFolder, as_json: 
 def _study(request: StudyRequest, task: Task | None, means: Means) -> dict[str, Any]:
     if request.study:
         study = find_study(request.study)
-        order = Order(request.seeds or study.seeds, request.seed, request.settings, request.vary, means, request.options)
+        order = Order(
+            request.seeds or study.seeds, request.seed, request.settings, request.vary, means, request.options
+        )
         return study.run(task, order)
     assert task is not None
     base = base_config(

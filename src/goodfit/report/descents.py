@@ -63,7 +63,9 @@ def heat_map(found: dict[str, Any]) -> Chart:
     norm = (LogNorm if found["log"] else Normalize)(np.nanmin(values), np.nanmax(values))
     with drawing(found["name"], f"{found['title']} by {found['x_label']} and {found['y_label']}", height=4.2) as canvas:
         axes = canvas.axes
-        cells = axes.pcolormesh(np.ma.masked_invalid(values), cmap="viridis", norm=norm, edgecolor="face", linewidth=0.2)
+        cells = axes.pcolormesh(
+            np.ma.masked_invalid(values), cmap="viridis", norm=norm, edgecolor="face", linewidth=0.2
+        )
         bar = canvas.figure.colorbar(cells, ax=axes, format=lambda value, _: figure(value))
         bar.ax.yaxis.set_minor_formatter(lambda value, _: figure(value) if norm.vmax / norm.vmin < 10 else "")
         bar.ax.tick_params(which="both", labelsize=8)
@@ -103,7 +105,13 @@ def _mark_regimes(axes: Axes, found: dict[str, Any]) -> None:
         start, end = max(start, left), min(end, right)
         if np.log(end / start) > 0.08 * np.log(right / left) if end > start else False:
             axes.text(
-                np.sqrt(start * end), 1.015, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=8, color=INK
+                np.sqrt(start * end),
+                1.015,
+                name,
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                fontsize=8,
+                color=INK,
             )
 
 

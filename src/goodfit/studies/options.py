@@ -60,6 +60,10 @@ def read_options(study: str, options: Mapping[str, StudyOption], given: Mapping[
     """
     for name in given:
         if name not in options:
-            own = f"its own options are {', '.join(f'--{known}' for known in options)}" if options else "it has none of its own"
+            own = (
+                f"its own options are {', '.join(f'--{known}' for known in options)}"
+                if options
+                else "it has none of its own"
+            )
             raise GoodfitError(f"the study '{study}' has no option --{name}{did_you_mean(name, options)}: {own}")
     return {name: option.read(given[name]) if name in given else option.default for name, option in options.items()}

@@ -46,7 +46,9 @@ def against_size(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
 def against_time(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, Any]:
     """One small, one critical and one large model, looked at ever later."""
     times = epochs_grid(s)
-    widths = {f"{name} ({s.at(s.width_for(share)):,.0f} {s.size})": s.width_for(share) for name, share in EPOCH_SHARES.items()}
+    widths = {
+        f"{name} ({s.at(s.width_for(share)):,.0f} {s.size})": s.width_for(share) for name, share in EPOCH_SHARES.items()
+    }
     lines = {name: [Point(width, s.samples, time) for time in times] for name, width in widths.items()}
     results = collect(s.learner, [p for points in lines.values() for p in points], seed, seeds, means)
     answer, borders = [], {}
@@ -137,11 +139,18 @@ def _losses_and_errors(
     s: Setting, results: Results, points: list[Point], x: Any, x_label: str, border: float | None,
     regimes: tuple[str, str, str] = ("classical", "critical", "modern"),
 ) -> list[dict[str, Any]]:  # fmt: skip
-    pairs = {kind: {part: results.of(points, f"{part}_{kind}") for part in ("test", "train")} for kind in ("loss", "error")}
-    named = {kind: {{"test": "test", "train": "training"}[part]: v for part, v in found.items()} for kind, found in pairs.items()}
+    pairs = {
+        kind: {part: results.of(points, f"{part}_{kind}") for part in ("test", "train")} for kind in ("loss", "error")
+    }
+    named = {
+        kind: {{"test": "test", "train": "training"}[part]: v for part, v in found.items()}
+        for kind, found in pairs.items()
+    }
     error = f"error ({s.rows.error_unit})"
     return [
-        curve("loss", f"Loss against {x_label}", x_label, "loss", x, named["loss"], border, log_y=True, regimes=regimes),
+        curve(
+            "loss", f"Loss against {x_label}", x_label, "loss", x, named["loss"], border, log_y=True, regimes=regimes
+        ),
         curve("error", f"Error against {x_label}", x_label, error, x, named["error"], border, regimes=regimes),
     ]
 

@@ -44,6 +44,4 @@ def heat_map(
 def _log_band(values: np.ndarray) -> dict[str, list[float | None]]:
     """Return geometric means and the intervals of the mean logarithm: single losses differ by orders of magnitude."""
     logs = np.log(np.maximum(values, np.finfo(float).tiny))
-    return {
-        part: [None if v is None else float(np.exp(v)) for v in found] for part, found in band(logs).items()
-    }
+    return {part: [None if v is None else float(np.exp(v)) for v in found] for part, found in band(logs).items()}

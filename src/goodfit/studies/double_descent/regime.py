@@ -50,14 +50,18 @@ def own_config(task: Task, settings: Mapping[str, Any], noise: float, seed: int)
     return base_config(find_preset("quick", task, chosen), task, seed, chosen)
 
 
-def which_regime(task: Task, settings: Mapping[str, Any], noise: float, seed: int, seeds: int, means: Means) -> dict[str, Any]:
+def which_regime(
+    task: Task, settings: Mapping[str, Any], noise: float, seed: int, seeds: int, means: Means
+) -> dict[str, Any]:
     """Train sizes, times and shares of the samples around the user's training, and say which change would help."""
     rows = StudyRows.of(task, tuning=0)
     config = own_config(task, settings, noise, seed)
     notes = []
     if "lr" not in settings:
         means.on_stage("learning rate", "for the training as it is")
-        search = find_learning_rate(rows.task, config, folder=means.folder, device=means.device, on_progress=means.on_progress)
+        search = find_learning_rate(
+            rows.task, config, folder=means.folder, device=means.device, on_progress=means.on_progress
+        )
         config = config.replace(lr=search.chosen)
         notes.append(search.text)
     there = len(rows.task.rows("train"))
@@ -73,7 +77,9 @@ def which_regime(task: Task, settings: Mapping[str, Any], noise: float, seed: in
     }
     results = collect(learner, [own, *(p for points in lines.values() for p in points)], seed, seeds, means)
     constant = _constant(rows, config)
-    border = threshold([p.width for p in lines["width"]], interpolates(results.of(lines["width"], "train_loss"), constant))
+    border = threshold(
+        [p.width for p in lines["width"]], interpolates(results.of(lines["width"], "train_loss"), constant)
+    )
     changes = {name: _changes(name, points, own, results) for name, points in lines.items()}
     return {
         "question": f"{task.name}: which regime is the training in, and what would help?",
@@ -132,7 +138,9 @@ def _regime(results: Results, own: Point, border: float | None, constant: float)
     )
     if border is None or border > CRITICAL * own.width:
         where = "no network up to four times as wide" if border is None else f"only one of {figure(border)} units"
-        return f"Classical regime: {where} brings the training loss to below {INTERPOLATING:.0%} of a constant's. {found}"
+        return (
+            f"Classical regime: {where} brings the training loss to below {INTERPOLATING:.0%} of a constant's. {found}"
+        )
     if border > own.width / CRITICAL:
         return f"Critical regime: the interpolation threshold is at about {figure(border)} units. {found}"
     return f"Modern regime: {figure(border)} units already interpolate the training rows. {found}"
@@ -213,7 +221,9 @@ def _table(changes: Mapping[str, Sequence[Change]], own: Point, results: Results
         return [float(np.nanmean(results.of([point], name))) for name in names]
 
     rows = [["as it is", *means(own), 1.0, "", "", ""]] + [
-        [change.name, *means(change.point), *change.times, change.verdict] for found in changes.values() for change in found
+        [change.name, *means(change.point), *change.times, change.verdict]
+        for found in changes.values()
+        for change in found
     ]
     header = [
         "training", "held-out loss", "held-out error", "training loss", "training error", "loss / own", "low", "high", "verdict",

@@ -33,7 +33,9 @@ class StudyRows:
     tuning: int
 
     @classmethod
-    def of(cls, task: Task, *, most: int | None = None, most_judging: int | None = None, tuning: float = 0.2) -> "StudyRows":
+    def of(
+        cls, task: Task, *, most: int | None = None, most_judging: int | None = None, tuning: float = 0.2
+    ) -> "StudyRows":
         """Take at most so many rows of each part, drawn by a seed that is the same for all."""
         train = _some(task.rows("train"), most, "train")
         judging = _some(task.rows("validation"), most_judging, "judging")
@@ -57,7 +59,9 @@ class StudyRows:
         """What the error of `judge` is."""
         return "root mean square" if self.task.kind == "regression" else "share of rows"
 
-    def judge(self, config: Config, parameters: int, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> Measured:
+    def judge(
+        self, config: Config, parameters: int, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+    ) -> Measured:
         """Return losses and errors of (outputs [n, n_out], targets [n]) of the rows trained on and of `judging`."""
         row_loss = find_loss(config.loss, self.task.kind)
 
@@ -86,7 +90,11 @@ def constant_loss(loss: str, kind: TaskKind, shares: np.ndarray) -> float:
     if kind == "regression":
         return 1.0  # the variance of the standardised target
     known = shares[shares > 0]
-    return float(-(known * np.log(known)).sum()) if loss in ("auto", "cross-entropy") else float((shares * (1 - shares)).mean())
+    return (
+        float(-(known * np.log(known)).sum())
+        if loss in ("auto", "cross-entropy")
+        else float((shares * (1 - shares)).mean())
+    )
 
 
 def _some(rows: np.ndarray, most: int | None, purpose: str) -> np.ndarray:

@@ -138,7 +138,9 @@ def _samples(config: Config, rows: StudyRows) -> int:
 
 def _constant(rows: StudyRows, config: Config) -> float:
     _, y = rows.drawn(config)
-    shares = np.empty(0) if rows.task.kind == "regression" else np.bincount(y, minlength=rows.task.code.outputs) / len(y)
+    shares = (
+        np.empty(0) if rows.task.kind == "regression" else np.bincount(y, minlength=rows.task.code.outputs) / len(y)
+    )
     return constant_loss(config.loss, rows.task.kind, shares)
 
 

@@ -62,7 +62,11 @@ def _protocol(setting: Setting, noise: float, model: str) -> dict[str, Any]:
         notes.append(
             "Every network starts anew and trains for a fixed number of epochs; the last weights are judged, not the best."
         )
-        return {"base": setting.config.settings(), "varied": ["width", "epochs", "train_rows", "weight_decay"], "notes": notes}
+        return {
+            "base": setting.config.settings(),
+            "varied": ["width", "epochs", "train_rows", "weight_decay"],
+            "notes": notes,
+        }
     notes.append(
         "Features are max(0, x W) with fixed normal W; the read-out is the least-squares solution of smallest norm, from a"
         " singular value decomposition. A smaller model has the first features of a larger one."

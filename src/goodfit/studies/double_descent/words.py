@@ -55,7 +55,9 @@ def of_cures(plain: np.ndarray, cured: Mapping[str, np.ndarray]) -> list[str]:
     return sentences
 
 
-def of_time(name: str, shape: Shape | None, losses: np.ndarray, times: Sequence[float], unit: str, border: float | None) -> list[str]:
+def of_time(
+    name: str, shape: Shape | None, losses: np.ndarray, times: Sequence[float], unit: str, border: float | None
+) -> list[str]:
     """Say how the test loss of one size goes along time."""
     mean = _mean(losses)
     best, end = int(np.nanargmin(mean)), len(mean) - 1
