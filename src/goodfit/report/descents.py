@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import NullFormatter
 
 from goodfit.report.drawing import BLUE, GREEN, INK, ORANGE, RED, Chart, drawing
 from goodfit.wording import figure
@@ -13,12 +12,14 @@ from goodfit.wording import figure
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 BELOW = 8.0
 """On a logarithmic scale the picture ends so far below the lowest held-out loss: a training loss goes to zero."""
+FLOOR = 1e-7
+"""And never lower than that share of the largest value: what is below is rounding error."""
 MOST_TICKS = 9
 
 
 def descent_charts(record: dict[str, Any]) -> dict[str, Chart | None]:
     """Return the figures by name; none where the record is of another study."""
-    curves = {found["name"]: regimes(found) for found in record.get("descents", [])}
+    curves: dict[str, Chart | None] = {found["name"]: regimes(found) for found in record.get("descents", [])}
     return curves | {found["name"]: heat_map(found) for found in record.get("maps", [])}
 
 
@@ -32,13 +33,14 @@ def regimes(found: dict[str, Any]) -> Chart:
             axes.plot(x, mean, color=colour, marker=".", label=name, linestyle=_line(name))
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_formatter(lambda value, _: _minor(value) if x.max() < 100 * x.min() else "")
         axes.set_xlim(x.min() / 1.08, x.max() * 1.08)
         if found["log_y"]:
             axes.set_yscale("log")
             axes.set_ylim(_bottom(found["series"]), None)
+            bottom, top = axes.get_ylim()
             axes.yaxis.set_major_formatter(lambda value, _: figure(value))
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.yaxis.set_minor_formatter(lambda value, _: _minor(value) if top < 30 * bottom else "")
         else:
             axes.set_ylim(0, None)
         _mark_regimes(axes, found)
@@ -60,14 +62,15 @@ def regimes(found: dict[str, Any]) -> Chart:
 def heat_map(found: dict[str, Any]) -> Chart:
     """A quantity over size (across) and time (upwards), with the border of interpolation."""
     values = np.array(found["values"], dtype=float)
-    norm = (LogNorm if found["log"] else Normalize)(np.nanmin(values), np.nanmax(values))
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    norm = (LogNorm if found["log"] else Normalize)(low, high)
     with drawing(found["name"], f"{found['title']} by {found['x_label']} and {found['y_label']}", height=4.2) as canvas:
         axes = canvas.axes
         cells = axes.pcolormesh(
             np.ma.masked_invalid(values), cmap="viridis", norm=norm, edgecolor="face", linewidth=0.2
         )
         bar = canvas.figure.colorbar(cells, ax=axes, format=lambda value, _: figure(value))
-        bar.ax.yaxis.set_minor_formatter(lambda value, _: figure(value) if norm.vmax / norm.vmin < 10 else "")
+        bar.ax.yaxis.set_minor_formatter(lambda value, _: figure(value) if high < 10 * low else "")
         bar.ax.tick_params(which="both", labelsize=8)
         for axis, places in ((axes.xaxis, found["x"]), (axes.yaxis, found["y"])):
             every = -(-len(places) // MOST_TICKS)
@@ -81,6 +84,11 @@ def heat_map(found: dict[str, Any]) -> Chart:
     return Chart(found["title"], canvas.svg, f"Means over the seeds. {found['caption']}", header, rows, canvas.figure)
 
 
+def _minor(value: float) -> str:
+    """Label 2 and 5 between the powers of ten, which alone would be too few."""
+    return figure(value) if f"{value:.0e}"[0] in "25" else ""
+
+
 def _line(name: str) -> str:
     """Training beside held-out losses is dashed; so is the second cure, which often lies on the first."""
     return "--" if name in ("training", "stopped in time") else "-"
@@ -89,7 +97,7 @@ def _line(name: str) -> str:
 def _bottom(series: dict[str, Any]) -> float:
     held_out = [v for name, found in series.items() if name != "training" for v in found["mean"] if v is not None]
     everything = [v for found in series.values() for v in found["mean"] if v is not None]
-    return max(min(everything) / 1.3, min(held_out) / BELOW)
+    return max(min(everything) / 1.3, min(held_out) / BELOW, max(everything) * FLOOR)
 
 
 def _mark_regimes(axes: Axes, found: dict[str, Any]) -> None:

@@ -101,10 +101,10 @@ def of_map(
     losses: np.ndarray, sizes: Sequence[float], times: Sequence[float], s: Setting, borders: Sequence[float | None]
 ) -> list[str]:
     """Say where on the map the loss is lowest and highest."""
-    low = np.unravel_index(np.nanargmin(losses), losses.shape)
+    row, column = divmod(int(np.nanargmin(losses)), losses.shape[1])
     end = losses[-1]
     sentences = [
-        f"The test loss is lowest ({figure(losses[low])}) at {figure(sizes[low[1]])} {s.size} after {figure(times[low[0]])}"
+        f"The test loss is lowest ({figure(losses[row, column])}) at {figure(sizes[column])} {s.size} after {figure(times[row])}"
         f" {s.time}."
     ]
     peak = int(np.nanargmax(end[1:-1])) + 1
