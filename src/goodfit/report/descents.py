@@ -74,7 +74,7 @@ def heat_map(found: dict[str, Any]) -> Chart:
         bar.ax.tick_params(which="both", labelsize=8)
         for axis, places in ((axes.xaxis, found["x"]), (axes.yaxis, found["y"])):
             every = -(-len(places) // MOST_TICKS)
-            axis.set_ticks([k + 0.5 for k in range(len(places))][::every], [f"{v:,.4g}" for v in places][::every])
+            axis.set_ticks([k + 0.5 for k in range(len(places))][::every], [_tick(v) for v in places][::every])
         axes.grid(visible=False)
         _draw_border(axes, found)
         axes.set_xlabel(found["x_label"])
@@ -82,6 +82,10 @@ def heat_map(found: dict[str, Any]) -> Chart:
     rows: list[list[object]] = [[y, *row] for y, row in zip(found["y"], found["values"], strict=True)]
     header = [f"{found['y_label']} / {found['x_label']}", *(figure(v) for v in found["x"])]
     return Chart(found["title"], canvas.svg, f"Means over the seeds. {found['caption']}", header, rows, canvas.figure)
+
+
+def _tick(value: float) -> str:
+    return figure(value) if value < 1e6 else f"{value:.1e}"
 
 
 def _minor(value: float) -> str:
