@@ -113,12 +113,12 @@ def test_regime_of_a_training_of_ones_own(blobs: gf.Task, house_task: gf.Task) -
     small = study(blobs, 3, {"width": 4, "epochs": 20, "weight_decay": 0.0, "dropout": 0.0})
     assert small["answer"][0].startswith("Classical regime:") and small["question"].startswith("blobs: which regime")
     large = study(
-        blobs, 3, {"width": 256, "epochs": 150, "weight_decay": 0.0, "dropout": 0.0, "lr": 3e-3, "train_rows": 120}
+        blobs, 3, {"width": 128, "epochs": 60, "weight_decay": 0.0, "dropout": 0.0, "lr": 3e-3, "train_rows": 120}
     )
-    assert large["answer"][0].startswith(("Modern regime:", "Critical regime:"))
+    assert large["answer"][0].startswith("Modern regime:")
     assert large["answer"][3].startswith("Stopping earlier helps: with "), "a fifth of the labels is wrong"
     rows = {row[0]: row for row in large["tables"][0]["rows"]}
-    assert rows["as it is"][5] == 1.0 and rows["38 epochs"][8] == "helps"
+    assert rows["as it is"][5] == 1.0 and rows["4 epochs"][8] == "helps"
     study(house_task, 2, {"width": 8, "epochs": 4, "lr": 0.01})
 
 
@@ -156,7 +156,7 @@ def test_command_line_repeats_and_resumes(tmp_path: Path, capsys: pytest.Capture
     words = ["study", "double-descent", "--data", "digits", "--axis", "width", "--model=random-features", "--noise", "0.1",
              "--set", "train_rows=50", "--seeds", "2", "-q"]  # fmt: skip
     assert main([*words, "--out", str(out)]) == 0
-    assert "interpolation threshold is at 50 features" in capsys.readouterr().out
+    assert "The interpolation threshold is at 5" in capsys.readouterr().out
     first = json.loads((out / "report.json").read_text())
     command = first["repeat"]["command"].split()
     assert "--axis width --model random-features --noise 0.1" in first["repeat"]["command"]

@@ -56,6 +56,7 @@ def which_regime(
     """Train sizes, times and shares of the samples around the user's training, and say which change would help."""
     rows = StudyRows.of(task, tuning=0)
     config = own_config(task, settings, noise, seed)
+    Networks(rows, config, means)  # refuses other models before anything is trained
     notes = []
     if "lr" not in settings:
         means.on_stage("learning rate", "for the training as it is")
