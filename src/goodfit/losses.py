@@ -46,11 +46,21 @@ def smoothing_term(output: Tensor, target: Tensor) -> Tensor:
     return centred.gather(-1, target.unsqueeze(-1)).squeeze(-1)
 
 
+def one_hot_squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """Mean over the outputs of (y - y')^2 with y = 1 for the row's class and 0 for the others.
+
+    The outputs rank the classes; they are no logits, so probabilities made of them by softmax are too even.
+    """
+    classes = torch.arange(output.shape[-1], device=output.device)
+    return (output - (target.unsqueeze(-1) == classes).to(output.dtype)).square().mean(-1)
+
+
 LOSSES: dict[str, tuple[RowLoss, tuple[TaskKind, ...]]] = {
     "squared-error": (squared_error, ("regression",)),
     "absolute-error": (absolute_error, ("regression",)),
     "huber": (huber, ("regression",)),
     "cross-entropy": (cross_entropy, CLASSIFICATION),
+    "one-hot-squared-error": (one_hot_squared_error, CLASSIFICATION),
 }
 
 

@@ -145,6 +145,9 @@ def test_loss_equals_pytorch(name: str) -> None:
     if name == "cross-entropy":
         output, target = torch.randn(20, 4, generator=random), torch.arange(20) % 4
         expected = torch.nn.functional.cross_entropy(output, target, reduction="none")
+    elif name == "one-hot-squared-error":
+        output, target = torch.randn(20, 4, generator=random), torch.arange(20) % 4
+        expected = torch.nn.functional.mse_loss(output, torch.eye(4)[target], reduction="none").mean(1)
     else:
         output, target = 2 * torch.randn(20, 1, generator=random), torch.randn(20, generator=random)
         reference = {"squared-error": "mse_loss", "absolute-error": "l1_loss", "huber": "huber_loss"}[name]

@@ -38,7 +38,9 @@ app.command("train")(training.train_command)
 app.command("step")(steps.step_command)
 app.command("search")(search.search_command)
 app.command("compare")(studies.compare_command)
-app.command("study")(studies.study_command)
+app.command(
+    "study", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, epilog=studies.OWN_OPTIONS
+)(studies.study_command)
 app.command("resume")(resume.resume_command)
 app.command("predict")(apply.predict_command)
 app.command("report")(apply.report_command)

@@ -1,6 +1,7 @@
 """`goodfit compare` and `goodfit study`: variants against each other, over seeds."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ from goodfit.report import write_report
 from goodfit.studies import compare_variants, grid
 from goodfit.studies.comparison import Means
 from goodfit.studies.named import STUDIES, Order, Study, find_study
+from goodfit.studies.options import read_options
 from goodfit.task import Task
 from goodfit.training import RunFolder
 from goodfit.training.files import plain_json
@@ -46,6 +48,7 @@ class StudyRequest(DataRequest):
     """What was asked for; `study` is empty for `goodfit compare`."""
 
     study: str
+    options: dict[str, Any] = Field(default={})
     vary: dict[str, list[Any]] = Field(default={})
     seeds: int | None = None
     preset: str = "quick"
@@ -110,6 +113,7 @@ def compare_command(
 
 
 def study_command(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the study; 'list' lists them.")],
     data: Annotated[str | None, typer.Option(help="Other data than the study's own.")] = None,
     target: Target = None,
@@ -130,11 +134,35 @@ def study_command(
         return
     study = find_study(name)
     request = StudyRequest(
-        study=name, data=_data_of(study, name, data), target=target, validation=f"{study.validation:g}", seed=seed,
+        study=name, options=read_options(name, study.options, _own_options(context.args)), data=_data_of(study, name, data), target=target, validation=f"{study.validation:g}", seed=seed,
         settings=_settings(config, set_), vary=_axes(vary), seeds=seeds, device=device,
         time_limit=read_seconds(time_limit),
     )  # fmt: skip
     _begin(request, ["goodfit", "study", name], out, as_json, quiet)
+
+
+OWN_OPTIONS = "Options of one study's own: " + "; ".join(
+    f"{name} " + ", ".join(f"--{option} {o.values} ({o.about})" for option, o in study.options.items())
+    for name, study in STUDIES.items()
+    if study.options
+)
+"""What `goodfit study --help` says beside the options that all studies have."""
+
+
+def _own_options(words: Sequence[str]) -> dict[str, str]:
+    """Read what the command line left over as `--name value` or `--name=value`."""
+    given, rest = {}, list(words)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name:
+            raise GoodfitError(f"'{word}' is no option: write --name value")
+        if not equals:
+            if not rest:
+                raise GoodfitError(f"--{name} has no value: write --{name} VALUE")
+            value = rest.pop(0)
+        given[name] = value
+    return given
 
 
 def _data_of(study: Study, name: str, data: str | None) -> str:
@@ -151,8 +179,15 @@ def resume_study(folder: RunFolder, as_json: bool, quiet: bool) -> None:
 
 def _begin(request: StudyRequest, words: list[str], out: Path | None, as_json: bool, quiet: bool) -> None:
     axes = [word for name, values in request.vary.items() for word in ("--vary", f"{name}={typed(values)}")]
-    left_out = {"study", "vary"} | ({"validation"} if request.study else set()) | (set() if request.data else {"data"})
-    request.command = command_line(*words, *axes, *request.words(*left_out))
+    options = [
+        word for name, value in request.options.items() if value is not None for word in (f"--{name}", str(value))
+    ]
+    left_out = (
+        {"study", "vary", "options"}
+        | ({"validation"} if request.study else set())
+        | (set() if request.data else {"data"})
+    )
+    request.command = command_line(*words, *options, *axes, *request.words(*left_out))
     choose_device(request.device)
     if out is not None and out.exists():
         RunFolder.create(out)  # says that it is there already, before the data are read
@@ -179,7 +214,9 @@ def _work(request: StudyRequest, task: Task | None, folder: RunFolder, as_json: 
 def _study(request: StudyRequest, task: Task | None, means: Means) -> dict[str, Any]:
     if request.study:
         study = find_study(request.study)
-        order = Order(request.seeds or study.seeds, request.seed, request.settings, request.vary, means)
+        order = Order(
+            request.seeds or study.seeds, request.seed, request.settings, request.vary, means, request.options
+        )
         return study.run(task, order)
     assert task is not None
     base = base_config(

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.charts import short
+from goodfit.report.descents import descent_charts
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
 from goodfit.report.ensemble import members_reliability
 from goodfit.report.gaps import gaps
@@ -21,6 +22,7 @@ LOOKS = [(colour, line) for line in ("-", "--", ":") for colour in (BLUE, ORANGE
 def study_charts(record: Record) -> dict[str, Chart]:
     """Return the figures by name."""
     charts: dict[str, Chart | None] = {found["name"]: lines(found) for found in record.get("lines", [])}
+    charts |= descent_charts(record)
     if "signals" in record:
         found = record["signals"]
         charts["variance"] = variance_through_depth(found)

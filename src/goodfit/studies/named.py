@@ -1,7 +1,7 @@
 """The classic questions by name. Adding one is adding one entry to `STUDIES`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from goodfit.config import Config
@@ -10,7 +10,10 @@ from goodfit.nn import ACTIVATION_FACTS
 from goodfit.optim import SCHEDULES
 from goodfit.studies.comparison import Means, Variant, compare_variants, grid
 from goodfit.studies.dimensions import dimensions_study
+from goodfit.studies.double_descent import OPTIONS as DOUBLE_DESCENT_OPTIONS
+from goodfit.studies.double_descent import double_descent
 from goodfit.studies.ensemble import ensemble_study
+from goodfit.studies.options import StudyOption
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
 from goodfit.studies.signals import signals_study
@@ -21,13 +24,14 @@ from goodfit.task import Task
 @dataclass(frozen=True)
 class Order:
     """How a study is to be run: trainings of each variant, the first seed, settings in place of the protocol's own,
-    further settings to vary, and what to train with."""
+    further settings to vary, what to train with, and the values of the study's own options."""
 
     seeds: int
     seed: int
     settings: Mapping[str, Any]
     axes: Mapping[str, Iterable[Any]]
     means: Means
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 Answer = Callable[[Task | None, Order], dict[str, Any]]
@@ -40,6 +44,7 @@ class Study:
 
     Attributes:
         validation: share of the training rows that judges. seeds: trainings of each variant by default.
+        options: those that this study alone has, by name.
     """
 
     question: str
@@ -47,10 +52,11 @@ class Study:
     answer: Answer
     validation: float = 0.2
     seeds: int = 8
+    options: Mapping[str, StudyOption] = field(default_factory=dict)
 
     def run(self, task: Task | None, order: Order) -> dict[str, Any]:
-        """Return the study's record, JSON values."""
-        return self.answer(task, order) | {"question": self.question}
+        """Return the study's record, JSON values; its question may be more special than the study's."""
+        return {"question": self.question} | self.answer(task, order)
 
 
 def find_study(name: str) -> Study:
@@ -133,6 +139,14 @@ def _transfer(task: Task | None, order: Order) -> dict[str, Any]:
     if order.axes:
         raise GoodfitError("the study 'transfer' varies the number of labelled images alone: leave out --vary")
     return transfer_study(task, order.settings, seeds=order.seeds, seed=order.seed, means=order.means)
+
+
+def _double_descent(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if order.axes:
+        raise GoodfitError("the study 'double-descent' has axes of its own: give --axis instead of --vary")
+    options = {name: order.options.get(name, option.default) for name, option in DOUBLE_DESCENT_OPTIONS.items()}
+    return double_descent(task, options, dict(order.settings), order.seed, order.seeds, order.means)
 
 
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
@@ -246,6 +260,10 @@ STUDIES: dict[str, Study] = {
     ),
     "transfer": Study(
         "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
+    ),
+    "double-descent": Study(
+        "Does the test loss fall a second time, and in which regime is a model?", "fashion-mnist", _double_descent, seeds=5,
+        options=DOUBLE_DESCENT_OPTIONS,
     ),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from goodfit.population.compiled.vectors import floats, integers
 F = np.float32
 _ZERO, _HALF, _ONE, _TWO = F(0), F(0.5), F(1), F(2)
 
-LOSS_CODES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "cross_entropy": 3}
+LOSS_CODES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "cross_entropy": 3, "one_hot_squared_error": 4}
 """By the name of the function in `goodfit.losses`."""
 
 
@@ -71,6 +71,21 @@ def _smooth(output, label, weight, gradient, smoothing):
 
 
 @loop
+def _one_hot_squared_error(output, label, weight, gradient):
+    classes, rows = output.shape
+    share = _ONE / F(classes)
+    total = 0.0
+    for i in range(rows):
+        row = 0.0
+        for c in range(classes):
+            d = output[c, i] - (_ONE if c == label[i] else _ZERO)
+            row += d * d
+            gradient[c, i] += _TWO * share * d * weight[i]
+        total += row / classes * weight[i]
+    return total
+
+
+@loop
 def add_loss(code, smoothing, n_out, rows, output_at, gradient_at, target_at, label_at, weight_at, scratch_at):
     """Return the weighted sum of the rows' losses; add its gradient, and that of label smoothing by the share `smoothing`.
 
@@ -88,4 +103,6 @@ def add_loss(code, smoothing, n_out, rows, output_at, gradient_at, target_at, la
         if smoothing > _ZERO:
             _smooth(output, label, weight, gradient, smoothing)
         return _cross_entropy(output, label, weight, gradient, scratch[0], scratch[1])
+    if code == 4:
+        return _one_hot_squared_error(output, integers(label_at, rows), weight, gradient)
     return _regression(code, output, floats(target_at, rows), weight, gradient)

@@ -1,0 +1,59 @@
+"""Thresholds and peaks of curves that were made to have them, or not."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goodfit.studies.double_descent.shape import find_peak, greatest_rise, interpolates, threshold
+
+SCATTER = np.exp(np.random.default_rng(0).normal(scale=0.05, size=(5, 1)))
+
+
+def seeds_of(*losses: float) -> np.ndarray:
+    return SCATTER * np.array(losses)
+
+
+def test_a_curve_that_descends_twice() -> None:
+    shape = find_peak(seeds_of(3, 1, 2, 5, 2, 0.5, 0.6))
+    assert shape is not None and (shape.first, shape.peak, shape.last) == (1, 3, 5)
+    assert (
+        shape.rise[0] == pytest.approx(5)
+        and shape.fall[0] == pytest.approx(10)
+        and shape.deeper[0] == pytest.approx(0.5)
+    )
+    assert shape.certain, "a factor that all seeds share is no scatter: the comparison is paired"
+
+
+@pytest.mark.parametrize("losses", [(5, 4, 3, 2), (1, 2, 3, 4), (3, 1, 2, 3), (3, 2, 2.1, 2)])
+def test_curves_without_a_peak(losses: tuple[float, ...]) -> None:
+    assert find_peak(seeds_of(*losses)) is None
+
+
+def test_a_peak_within_the_scatter_is_not_certain() -> None:
+    losses = np.array([[2, 1, 3, 1], [2, 1, 0.9, 1], [2, 1, 2, 1.0]])
+    shape = find_peak(losses)
+    assert shape is not None and shape.peak == 2 and not shape.certain
+
+
+def test_a_training_that_diverged_is_left_out() -> None:
+    losses = seeds_of(3, 1, 5, 1)
+    losses[0, 2] = np.nan
+    shape = find_peak(losses)
+    assert shape is not None and shape.peak == 2 and shape.rise[0] == pytest.approx(5)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=3, max_size=12))
+def test_a_peak_never_rises_more_than_the_curve(losses: list[float]) -> None:
+    shape, rise = find_peak(seeds_of(*losses)), greatest_rise(seeds_of(*losses))
+    assert rise >= 1 - 1e-9
+    if shape is not None:
+        assert shape.first < shape.peak < shape.last and 1.09 < shape.rise[0] <= rise * (1 + 1e-9)
+
+
+def test_threshold_is_where_interpolation_begins_for_good() -> None:
+    assert threshold([1, 2, 4, 8], np.array([False, True, False, False])) is None
+    assert threshold([1, 2, 4, 8], np.array([True, False, True, True])) == 4
+    assert threshold([10, 20, 40], np.array([True, True, False]), larger=False) == 20
+    found = interpolates(np.array([[0.5, 0.009, np.nan], [0.5, 0.0, 0.0]]), constant=1.0)
+    assert found.tolist() == [False, True, False]
