@@ -314,7 +314,7 @@ class Task:
             if isinstance(preparation, PixelPreparation):
                 return self._images(part, preparation).all()
             if part == "train" and isinstance(preparation, Neighboured):
-                return preparation.transform_training(self.inputs.iloc[self.rows(part)]).matrix
+                return preparation.transform_training(self._table("train")).matrix
             return preparation.transform(self._in_memory(part)).matrix  # type: ignore[arg-type, union-attr]
 
         return self._cached((part, *treatment(config, self.is_table)), prepare)
@@ -396,7 +396,7 @@ class Task:
         return names
 
     def _choose_near_columns(self, numbers: list[str]) -> tuple[str, ...] | None:
-        frame = self.inputs.iloc[self.rows("train")]
+        frame = self._table("train")
         complete = [name for name in numbers if frame[name].notna().any()]
         if len(complete) < 2:
             return None
@@ -418,7 +418,7 @@ class Task:
                 return before
             assert isinstance(before, TablePreparation | Decorrelated)
             return Neighboured.fit(
-                before, self.inputs.iloc[self.rows("train")], near, self._near_targets(),
+                before, self._table("train"), near, self._near_targets(),
                 numeric=config.numeric, bins=config.bins,
             )  # fmt: skip
         if config.decorrelate != "none":
@@ -438,6 +438,11 @@ class Task:
         assert self.extractor is not None and isinstance(self.inputs, np.ndarray)
         images, extractor = Rows(self.inputs, self.rows(part)), self.extractor
         return self._cached(("features", part), lambda: extractor.features(images))
+
+    def _table(self, part: PartName) -> pd.DataFrame:
+        raw = self.raw(part)
+        assert isinstance(raw, pd.DataFrame)
+        return raw
 
     def _in_memory(self, part: PartName) -> pd.DataFrame | np.ndarray:
         raw = self.raw(part)

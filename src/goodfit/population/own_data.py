@@ -38,11 +38,6 @@ class OwnData:
         self._counts = np.minimum(config.batch_size, self._visited - first)
         self._batches = np.empty((0, config.batch_size), np.int64)
 
-    @property
-    def chosen(self) -> np.ndarray:
-        """Rows of the training part that the member trains on: int64 [count], ascending."""
-        return np.arange(self.count) if self._rows is None else self._rows
-
     def begin_epoch(self, epoch: int) -> None:
         """Draw the order of an epoch's rows."""
         order = batch_order(self._config.seed, epoch, self.count)[: self._visited]

@@ -25,7 +25,7 @@ class OptunaFile:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space, self._distributions = space, distributions(space)
         self._storage = optuna.storages.RDBStorage(f"sqlite:///{folder / FILE}")
-        direction = "minimize" if smaller_is_better else "maximize"
+        direction = optuna.study.StudyDirection.MINIMIZE if smaller_is_better else optuna.study.StudyDirection.MAXIMIZE
         self._study = optuna.create_study(
             storage=self._storage, study_name=name, direction=direction, load_if_exists=True
         )

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from goodfit.config import Config
+from goodfit.config import Config, OwnLoss
 from goodfit.data.splits import Splits
 from goodfit.losses import find_loss
 from goodfit.metrics import TaskKind
-from goodfit.population.own_data import OwnData
+from goodfit.population.own_data import noisy_targets, training_rows
 from goodfit.randomness import numpy_generator
 from goodfit.studies.double_descent.points import Measured
 from goodfit.task import Task
@@ -46,9 +46,9 @@ class StudyRows:
     def drawn(self, config: Config) -> tuple[np.ndarray, np.ndarray]:
         """Return the inputs [n, ...] and coded targets [n] that a config trains on, label noise included."""
         problem = make_problem(self.task, config, CPU)
-        own = OwnData(config, problem)
-        targets = problem.train.y if own.targets is None else own.targets
-        return self.task.matrix(config, "train")[own.chosen], targets.numpy()[own.chosen]
+        targets = noisy_targets(config, problem) if config.label_noise else problem.train.y
+        rows = training_rows(config, len(problem.train))
+        return self.task.matrix(config, "train")[rows], targets.numpy()[rows]
 
     def judging(self, config: Config) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs and coded targets of the rows that choose and judge."""
@@ -81,7 +81,7 @@ class StudyRows:
         return float(np.mean(output.argmax(1) != y))
 
 
-def constant_loss(loss: str, kind: TaskKind, shares: np.ndarray) -> float:
+def constant_loss(loss: str | OwnLoss, kind: TaskKind, shares: np.ndarray) -> float:
     """Return the lowest training loss of a constant output: what has been learnt nothing from.
 
     Args:
