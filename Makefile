@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench bench-engine bench-datasets clean
+.PHONY: demo test lint bench bench-engine bench-datasets bench-quality clean
 
 demo: $(STAMP)
 	$(BIN)/goodfit train digits
@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
-bench: bench-engine bench-datasets
+bench: bench-engine bench-datasets bench-quality
 
 # the population engine beside other ways to train many networks; about 20 minutes
 bench-engine: $(STAMP)
@@ -35,6 +35,11 @@ bench-engine: $(STAMP)
 # goodfit train on several data sets; about 10 minutes
 bench-datasets: $(STAMP)
 	$(BIN)/python benchmarks/datasets.py
+
+# goodfit train beside other models of tables, on several splits; about an hour and a half
+bench-quality: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quality]'
+	$(BIN)/python benchmarks/quality
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
