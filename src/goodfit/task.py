@@ -223,7 +223,13 @@ class Task:
             )
         kind: TaskKind = "regression" if not classes else "binary" if outputs == 2 else "multiclass"
         border, n = len(train[1]), len(y)
-        splits = Splits(np.arange(border), np.arange(border, n), np.arange(0), "parts as given")
+        splits = Splits(
+            np.arange(border),
+            np.arange(border, n),
+            np.arange(0),
+            "parts as given",
+            fixed="the validation part was given",
+        )
         return cls(
             name, kind, "target", x, y, TargetCode(kind=kind, classes=classes), splits, find_metric(metric, kind), None,
             notes=list(notes), as_is=True,

@@ -11,6 +11,7 @@ from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import available_memory
 from goodfit.population import KERNELS, Problem
 from goodfit.population.dense import bucket
+from goodfit.population.own_data import training_rows
 from goodfit.population.workers import worker_count
 from goodfit.task import treatment
 from goodfit.training.footprint import member_bytes, shared_bytes
@@ -53,11 +54,11 @@ def plan(
     check_kernel(kernel)
     fitting = {k: _fitting(configs[k], problem, kernel) for k in positions}
     populations = []
-    for members in _grouped(positions, lambda k: (tuple(fitting[k]), _shape(configs[k], fitting[k][0]))):
+    for members in _grouped(positions, lambda k: (tuple(fitting[k]), _shape(configs[k], fitting[k][0], problem))):
         name, reason = _fastest([configs[k] for k in members], problem, fitting[members[0]], measure)
         if kernel == "auto":
             reason += _why_not_faster(configs[members[0]], problem, name)
-        for alike in _grouped(members, lambda k: _shape(configs[k], name)):  # noqa: B023
+        for alike in _grouped(members, lambda k: _shape(configs[k], name, problem)):  # noqa: B023
             populations += _within_memory(configs, alike, problem, name, reason)
     return populations
 
@@ -77,12 +78,16 @@ def _grouped(positions: Sequence[int], key: Callable[[int], Any]) -> list[list[i
     return list(groups.values())
 
 
-def _shape(config: Config, kernel: str) -> tuple[Any, ...]:
+def _shape(config: Config, kernel: str, problem: Problem) -> tuple[Any, ...]:
     """Return the values in which the members of one population on a kernel agree."""
     shape = {name: getattr(config, name) for name in KERNELS[kernel].shared}
     if "width" in shape:
         depth, hidden = shape.pop("depth"), tuple(map(bucket, config.hidden)) if kernel == "dense" else config.hidden
         shape["width"] = hidden if config.model == "mlp" else (config.width, depth)
+    if "train_rows" in shape and config.fold is not None:
+        # folds may differ by a row
+        judging = problem.judging(config) if problem.judging else None
+        shape["train_rows"] = len(training_rows(config, len(problem.train), judging))
     # a factory of one's own is compared by identity: two lambdas may build different modules
     shape["model"] = config.model if isinstance(config.model, str) else id(config.model)
     return tuple(sorted(shape.items()))
