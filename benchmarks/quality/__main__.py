@@ -105,16 +105,18 @@ def main() -> None:
     options.add_argument("--peers", default=",".join(PEERS))
     options.add_argument("--out", type=Path, default=HERE.parent / "quality.md")
     asked = options.parse_args()
-    names = [name.strip() for name in asked.data.split(",")]
-    results = {name: measure(name, asked.splits, asked.preset, asked.peers.split(",")) for name in names}
     about = (
         f"`python benchmarks/quality`: goodfit {gf.__version__}, preset {asked.preset}, {asked.splits} splits (seeds), "
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}. Mean over the splits ± half "
         "the width of its 95 % interval (Student's t), seconds of one fit. ▲ goodfit is better than this model beyond "
         "noise, ▼ worse, = not to be told (paired over the splits)."
     )
-    lines = table(results, {name: DATA[name](0) for name in names})
-    asked.out.write_text("\n".join(["# Quality", "", about, "", *lines, ""]), encoding="utf-8")
+    results, lines = {}, []
+    for name in (name.strip() for name in asked.data.split(",")):
+        results[name] = measure(name, asked.splits, asked.preset, asked.peers.split(","))
+        lines = table(results, {name: DATA[name](0) for name in results})
+        # after each data set, so that an interrupt loses only the present one
+        asked.out.write_text("\n".join(["# Quality", "", about, "", *lines, ""]), encoding="utf-8")
     print("\n".join(lines))
 
 
