@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsRegressor
 
 import goodfit as gf
 from goodfit.data.nearby import COUNTS, Nearby, choose_pair
+from goodfit.recipe.candidates import describe_candidates
 from goodfit.training import load_model, save_model
 
 
@@ -87,6 +88,8 @@ def test_networks_told_of_neighbours_are_better_on_a_map_and_survive_the_disk(tm
     save_model(model, tmp_path / "model")
     stored = load_model(tmp_path / "model")
     np.testing.assert_array_equal(stored.predict(test), model.predict(test))
+    text = describe_candidates(runs, runs.best(2))["text"]
+    assert "nearest in east and north, or in north and east; of the 2 members of the ensemble, 2 were" in text
     with np.testing.assert_raises(AssertionError):
         np.testing.assert_allclose(model.predict(test.assign(north=0.5)), model.predict(test), rtol=1e-3)
 

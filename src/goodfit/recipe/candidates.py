@@ -55,14 +55,14 @@ def describe_candidates(runs: Runs, members: Runs) -> dict[str, Any]:
         "curves": [
             {"id": t.id, **{name: t.curve[name].tolist() for name in ("epoch", "train_loss", "validation_loss")}} for t in runs
         ],
-        "text": _text(runs, groups),
+        "text": _text(runs, groups) + _neighbours_text(runs, members),
     }  # fmt: skip
 
 
 def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
     ended = {
         reason: sum(t.reason == reason for t in runs)
-        for reason in ("finished", "early stopped", "diverged", "out of time")
+        for reason in ("finished", "early stopped", "diverged", "out of time", "interrupted")
     }
     how = ", ".join(f"{n} {reason}" for reason, n in ended.items() if n)
     text = f"{len(runs)} networks of {count(len(groups), 'setting')} were trained together: {how}."
@@ -70,6 +70,19 @@ def _text(runs: Runs, groups: list[dict[str, Any]]) -> str:
     if len(scored) > 1:
         text += f" The lowest mean validation loss has {min(scored, key=lambda g: g['loss_mean'])['label']}."
     return text
+
+
+def _neighbours_text(runs: Runs, members: Runs) -> str:
+    """Say in which columns neighbours were looked up, and how many of the members were told of them."""
+    told = {t.config.neighbours for t in runs} - {"none"}
+    places = [" and ".join(near) for setting in sorted(told) if (near := runs.task.near_columns(setting))]
+    if not places:
+        return ""
+    among = sum(t.config.neighbours != "none" for t in members)
+    return (
+        f" Some were told the target of the training rows nearest in {', or in '.join(places)}; "
+        f"of the {count(len(members), 'member')} of the ensemble, {among} were."
+    )
 
 
 def _short(value: object) -> str:
