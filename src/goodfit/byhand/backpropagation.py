@@ -5,6 +5,7 @@ derivatives; the backward pass multiplies them from the loss back to every neuro
 derivative by the sum it enters times its own local derivative.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -69,11 +70,13 @@ def explain(
     """Return steps of gradient descent on one sample, with every intermediate value.
 
     Raises:
-        GoodfitError: the sample does not fit the network, there are too many steps, or numbers overflow.
+        GoodfitError: the sample does not fit the network, there are too many steps, eta is not positive, or numbers overflow.
     """
     check_sample(network, x, y)
     if not 1 <= steps <= MOST_STEPS:
         raise GoodfitError(f"{steps} steps cannot be explained: from 1 to {MOST_STEPS:,}")
+    if not (eta > 0 and math.isfinite(eta)):
+        raise GoodfitError(f"a learning rate of {eta} goes nowhere or uphill: give a positive number")
     done: list[Step] = []
     for _ in range(steps):
         step = explain_step(network, x, y, eta)

@@ -1,7 +1,7 @@
 """A network small enough to follow by hand, and the worked example."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -162,7 +162,7 @@ def _check_widths(widths: Sequence[int]) -> tuple[int, ...]:
     return tuple(widths)
 
 
-def _check_name(what: str, name: str, known: dict[str, object] | dict) -> None:  # type: ignore[type-arg]
+def _check_name(what: str, name: str, known: Mapping[str, object]) -> None:
     if name not in known:
         raise GoodfitError(f"unknown {what} '{name}'{did_you_mean(name, known)}: choose one of {', '.join(known)}")
 

@@ -70,7 +70,7 @@ def _graph(step: Step) -> str:
     for layer, column in enumerate(layout.places):
         for k, (x, y) in enumerate(column):
             name = names[layer][k]
-            inside = rf"${to_latex(name)}$\\${to_latex(tidy(step.values[name], 4))}$"
+            inside = rf"${to_latex(name)}$\\${to_latex(tidy(step.values[name], 3))}$"
             lines.append(rf"\node[neuron] (n{layer}-{k}) at ({x:.2f},{y:.2f}) {{{inside}}};")
             if layer:
                 lines.append(rf"\node[tag, below] at (n{layer}-{k}.south) {{{_slope(step, name)}}};")

@@ -9,11 +9,13 @@ from goodfit.byhand.backpropagation import Explanation, Step
 from goodfit.byhand.network import Network, written
 from goodfit.byhand.notation import Quantity, tidy
 from goodfit.report.formulas import right_sides, to_html
-from goodfit.report.network_graph import draw_losses, draw_step
+from goodfit.report.network_graph import draw_losses, draw_step, size_of
 from goodfit.report.page import environment
 
 MOST_SHOWN = 20
 """Steps with graph and tables of their own; the loss is drawn for all."""
+PIXELS_PER_INCH = 90
+"""Of the graph: on a narrower page it is scrolled, not shrunk."""
 
 SECTIONS = {
     "forward": ("Forward: from the inputs to the loss", ""),
@@ -32,22 +34,25 @@ SECTIONS = {
 def render_explanation(explanation: Explanation) -> str:
     """Return the page; of more than `MOST_SHOWN` steps the first are shown."""
     losses = explanation.losses
+    width = round(PIXELS_PER_INCH * size_of(explanation.network)[0])
     steps = [
         {"number": k, "chart": draw_step(step, k, losses[k]), "sections": _sections(step), "loss": tidy(step.loss)}
         for k, step in enumerate(explanation.steps[:MOST_SHOWN], start=1)
     ]
     page = environment().get_template("explain.html")
     return page.render(
-        title=title_of(explanation.network), e=explanation, steps=steps, remarks=remarks(explanation.network),
+        title=title_of(explanation.network), width=width, e=explanation, steps=steps, remarks=remarks(explanation.network),
         losses=draw_losses(explanation) if len(losses) > 2 else None, after=[_row(line) for line in explanation.after],
         before=tidy(losses[0]), now=tidy(losses[-1]), x=written(explanation.x), y=written(explanation.y),
     )  # fmt: skip
 
 
 def title_of(network: Network) -> str:
-    """Return `2-2-1, identity, half-squared-error` in words."""
-    kinds = ", ".join(dict.fromkeys(network.activations))
-    return f"Back-propagation by hand: a {'-'.join(map(str, network.widths))} network, {kinds}, {network.loss}"
+    """Return `Back-propagation by hand: 3-3-2, tanh, identity at the outputs, cross-entropy`."""
+    kinds = list(dict.fromkeys(network.activations[:-1]))
+    if kinds != [network.activations[-1]]:
+        kinds.append(f"{network.activations[-1]} at the outputs")
+    return f"Back-propagation by hand: {'-'.join(map(str, network.widths))}, {', '.join(kinds)}, {network.loss}"
 
 
 def remarks(network: Network) -> list[str]:

@@ -3,10 +3,11 @@
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from goodfit.byhand.backpropagation import Explanation, Step, input_names
+from goodfit.byhand.backpropagation import Explanation, Step, input_names, target_names
+from goodfit.byhand.network import Network
 from goodfit.byhand.notation import tidy
 from goodfit.report.drawing import BLUE, FAINT, INK, ORANGE, PAPER, RED, Chart, drawing
-from goodfit.report.network_layout import RADIUS, label_share, lay_out
+from goodfit.report.network_layout import MOST_LABELLED, RADIUS, label_share, lay_out
 
 DIGITS = 5
 MARGIN = 0.75
@@ -15,9 +16,9 @@ MARGIN = 0.75
 def draw_step(step: Step, number: int = 1, after: float | None = None) -> Chart:
     """Draw one step of back-propagation, the loss after it beside the loss before."""
     layout = lay_out(step.network.widths)
-    size = {"width": layout.loss[0] + 2 * MARGIN, "height": 2 * layout.height + 2 * MARGIN}
+    width, height = size_of(step.network)
     label = f"Step {number}: network with values and derivatives, loss {tidy(step.loss, DIGITS)}"
-    with drawing(f"network-{number}", label, **size) as canvas:
+    with drawing(f"network-{number}", label, width, height) as canvas:
         axes = canvas.axes
         axes.set_position((0, 0, 1, 1))
         axes.set_axis_off()
@@ -30,9 +31,15 @@ def draw_step(step: Step, number: int = 1, after: float | None = None) -> Chart:
         "In the circles and at the edges: values of neurons, weights w and biases b. Orange, after ∂: the derivative of the "
         "loss by that value. Edges are blue for positive and red for negative weights."
     )
-    if max(step.network.widths[:-1]) > len([s for s in range(9) if label_share(0, s + 1) is not None]):
+    if max(step.network.widths[:-1]) > MOST_LABELLED:
         caption += " Weights into layers with many edges are in the table only."
     return Chart(f"Step {number}", canvas.svg, caption, figure=canvas.figure)
+
+
+def size_of(network: Network) -> tuple[float, float]:
+    """Return width and height of a network's drawing in inches."""
+    layout = lay_out(network.widths)
+    return layout.loss[0] + 2 * MARGIN, 2 * layout.height + 2 * MARGIN
 
 
 def draw_losses(explanation: Explanation) -> Chart:
@@ -69,7 +76,7 @@ def _draw_neurons(axes: Axes, step: Step) -> None:
             name = names[layer][k]
             axes.add_patch(Circle((x, y), RADIUS, facecolor=PAPER, edgecolor=INK, linewidth=1.1, zorder=3))
             axes.text(x, y + 0.09, name, ha="center", va="center", fontsize=9, fontstyle="italic", zorder=4)
-            axes.text(x, y - 0.09, tidy(step.values[name], 4), ha="center", va="center", fontsize=8, zorder=4)
+            axes.text(x, y - 0.09, tidy(step.values[name], 3), ha="center", va="center", fontsize=8, zorder=4)
             if layer:
                 _small(axes, x, y - RADIUS - 0.1, _slope(step, name), ORANGE)
             for bias in biases[layer][k : k + 1]:
@@ -85,6 +92,8 @@ def _draw_loss(axes: Axes, step: Step, after: float | None) -> None:
         x, y, f"L = {tidy(step.loss, DIGITS)}", ha="center", va="center", fontsize=9, zorder=4,
         bbox={"boxstyle": "round,pad=0.4", "facecolor": PAPER, "edgecolor": INK},
     )  # fmt: skip
+    wanted = ", ".join(f"{name} = {tidy(step.values[name], DIGITS)}" for name in target_names(step.network))
+    _small(axes, x, y + 0.33, wanted, INK)
     if after is not None:
         _small(axes, x, y - 0.33, f"after the step: {tidy(after, DIGITS)}", INK)
 
