@@ -11,9 +11,9 @@ LossRule = Callable[[Sheet, Sequence[str], Sequence[str]], list[Quantity]]
 
 def _squares(sheet: Sheet, outputs: Sequence[str], targets: Sequence[str], factor: float, front: str) -> Quantity:
     terms = [f"({output} − {target})²" for output, target in zip(outputs, targets, strict=True)]
-    total = sum((sheet.values[o] - sheet.values[t]) ** 2 for o, t in zip(outputs, targets, strict=True))
+    errors = [sheet.values[o] - sheet.values[t] for o, t in zip(outputs, targets, strict=True)]
     text = terms[0] if len(terms) == 1 else f"({' + '.join(terms)})"
-    return sheet.write("L", front + text, factor * total)
+    return sheet.write("L", front + text, factor * sum(error * error for error in errors))
 
 
 def _half(sheet: Sheet, outputs: Sequence[str], targets: Sequence[str]) -> list[Quantity]:
