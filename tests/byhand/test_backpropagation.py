@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from matplotlib import rc_context
 from matplotlib.mathtext import MathTextParser
 
 from goodfit.byhand.activation_rules import ACTIVATION_RULES
@@ -38,6 +37,17 @@ def test_the_worked_example() -> None:
     assert after["L"] == pytest.approx((1.3478375 - 0.8) ** 2 / 2, abs=1e-9)
     path = next(line for line in step.paths if line.name == "dL/dw1")
     assert (path.formula, path.numbers) == ("dL/dy' · dy'/dh1 · dh1/dw1", "2.1 · 1 · 0.5")
+
+
+def test_a_published_example() -> None:
+    """Mazur 2015, "A step by step backpropagation example", which prints these numbers."""
+    network = make_network(
+        (2, 2, 2), (0.15, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 0.55), (0.35, 0.35, 0.6, 0.6), "sigmoid", "sigmoid"
+    )
+    explanation = explain(network, (0.05, 0.10), (0.01, 0.99), eta=0.5)
+    assert explanation.steps[0].loss == pytest.approx(0.298371109, abs=1e-9)
+    updated = (0.149780716, 0.19956143, 0.24975114, 0.29950229, 0.35891648, 0.408666186, 0.511301270, 0.561370121)
+    assert explanation.network.weights == pytest.approx(updated, abs=5e-9)
 
 
 def autograd(network: Network, x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, list[float]]:

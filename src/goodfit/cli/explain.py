@@ -114,7 +114,7 @@ def _table(title: str, lines: list[Quantity], sign: str = "=") -> Table:
         box=None, pad_edge=False, show_header=False, title=f"\n{title}", title_justify="left", title_style="bold"
     )
     for overflow in ("ignore", "fold", "fold", "ignore"):
-        table.add_column(overflow=overflow, no_wrap=overflow == "ignore")  # type: ignore[arg-type]
+        table.add_column(overflow=overflow, no_wrap=overflow == "ignore")
     for line in lines:
         numbers = "" if line.numbers == line.formula else f"= {line.numbers}"
         note = f"  ({line.note})" if line.note else ""
