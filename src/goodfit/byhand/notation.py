@@ -14,7 +14,7 @@ from goodfit.errors import GoodfitError
 SYMBOL = r"[a-zLη]'?\d*"
 TOKENS = re.compile(
     rf"(?P<derivative>d(?P<top>{SYMBOL})/d(?P<bottom>{SYMBOL}))(?!\w)|(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w)"
-    rf"|(?P<function>exp|ln|tanh|max|[σΦφ])(?=\()|(?P<symbol>{SYMBOL})(?!\w)|(?P<sign>[·−²½≤→])",
+    rf"|(?P<function>exp|ln|tanh|[σΦφ])(?=\()|(?P<symbol>{SYMBOL})(?!\w)|(?P<sign>[·−²½≤])",
     re.ASCII,  # to \w, ² would be a digit
 )
 DIGITS, DIGITS_WITHIN = 8, 6

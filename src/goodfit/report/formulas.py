@@ -5,7 +5,7 @@ import re
 
 from goodfit.byhand.notation import Quantity, translate
 
-_LATEX_SIGNS = {"·": r"\cdot", "−": "-", "²": "^{2}", "½": r"\tfrac{1}{2}", "≤": r"\leq", "→": r"\to"}
+_LATEX_SIGNS = {"·": r"\cdot", "−": "-", "²": "^{2}", "½": r"\tfrac{1}{2}", "≤": r"\leq"}
 _LATEX_FUNCTIONS = {"σ": r"\sigma", "Φ": r"\Phi", "φ": r"\varphi"}
 
 
