@@ -10,6 +10,7 @@ from goodfit._version import __version__
 from goodfit.cli import (
     apply,
     descend,
+    explain,
     initialisers,
     landscape,
     parts,
@@ -54,6 +55,7 @@ app.command("schedules")(schedules.schedules_command)
 app.command("landscape")(landscape.landscape_command)
 app.command("descend")(descend.descend_command)
 app.command("constrained")(landscape.constrained_command)
+app.command("explain")(explain.explain_command)
 
 
 @app.callback(invoke_without_command=True)
