@@ -127,3 +127,18 @@ def test_step_and_softmax() -> None:
     y, slope = value_and_derivative("softmax", x)
     np.testing.assert_allclose(y, torch.sigmoid(x))
     np.testing.assert_allclose(slope, y * (1 - y))
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [("elu", torch.nn.ELU()), ("softplus", torch.nn.Softplus()), ("selu", torch.nn.SELU()), ("mish", torch.nn.Mish())],
+)
+def test_at_zero_the_slope_is_pytorchs(name: str, peer: torch.nn.Module) -> None:
+    """Units whose inputs and bias are zero are all there: with a slope of 0 they would never learn."""
+    slopes = []
+    for function in (ACTIVATIONS[name], peer):
+        x = torch.tensor([0.0, -0.0, 1e-30, -1e-30, 100.0, -100.0], requires_grad=True)
+        function(x).sum().backward()
+        assert x.grad is not None
+        slopes.append(x.grad)
+    torch.testing.assert_close(slopes[0], slopes[1])

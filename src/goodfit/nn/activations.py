@@ -37,17 +37,23 @@ def leaky_relu(x: Tensor) -> Tensor:
 
 def elu(x: Tensor) -> Tensor:
     """x where positive, exp(x) - 1 elsewhere (Clevert et al. 2016)."""
-    return torch.relu(x) + torch.expm1(-torch.relu(-x))
+    return torch.where(x > 0, x, _expm1_below(x))
 
 
 def selu(x: Tensor) -> Tensor:
     """Self-normalising ELU (Klambauer et al. 2017)."""
-    return SELU_LAMBDA * (torch.relu(x) + SELU_ALPHA * torch.expm1(-torch.relu(-x)))
+    return SELU_LAMBDA * torch.where(x > 0, x, SELU_ALPHA * _expm1_below(x))
 
 
 def softplus(x: Tensor) -> Tensor:
     """log(1 + exp(x)), without overflow."""
-    return torch.relu(x) + torch.log1p(torch.exp(-x.abs()))
+    above, below = x.clamp(min=0), x.clamp(max=0)
+    return torch.where(x > 0, above + torch.log1p(torch.exp(-above)), torch.log1p(torch.exp(below)))
+
+
+def _expm1_below(x: Tensor) -> Tensor:
+    """exp(x) - 1 where x <= 0, with its slope there; finite with slope 0 elsewhere, so that `where` may drop it."""
+    return torch.expm1(x.clamp(max=0))
 
 
 def gelu(x: Tensor) -> Tensor:
