@@ -13,6 +13,7 @@ from goodfit.cli import (
     initialisers,
     landscape,
     parts,
+    perceptron,
     prepare,
     resume,
     schedules,
@@ -54,6 +55,7 @@ app.command("schedules")(schedules.schedules_command)
 app.command("landscape")(landscape.landscape_command)
 app.command("descend")(descend.descend_command)
 app.command("constrained")(landscape.constrained_command)
+app.command("perceptron")(perceptron.perceptron_command)
 
 
 @app.callback(invoke_without_command=True)

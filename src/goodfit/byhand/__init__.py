@@ -1,0 +1,1 @@
+"""Learning by hand: back-propagation step by step, the perceptron."""
