@@ -32,7 +32,7 @@ class Sweeps:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A training with what theory says of it: `margin` and `radius` are None where nothing separates the classes."""
+    """A training with what theory says of it: `margin` is None where nothing separates, `radius` the longest (x, 1)."""
 
     sweeps: Sweeps
     separability: Separability

@@ -11,7 +11,7 @@ from goodfit.randomness import numpy_generator
 from goodfit.wording import count
 
 TOY_SAMPLES = 80
-GAP = 0.08
+GAP = 0.05
 """Half the width of the empty strip between the classes of the separable toy set."""
 
 
@@ -75,7 +75,7 @@ def from_frame(frame: pd.DataFrame, target: str, features: Sequence[str] | None 
     classes = sorted(labels.unique())
     if len(classes) != 2:
         raise GoodfitError(
-            f"target '{target}' of {name} holds {count(len(classes), 'different value').replace('1 different', '1')} in"
+            f"target '{target}' of {name} holds {count(len(classes), 'different value')} in"
             f" {count(len(x), 'complete row')}: a perceptron needs two classes"
         )
     y = np.where(labels == classes[1], 1.0, -1.0)
@@ -102,7 +102,7 @@ def _separable(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Points of a square on both sides of a random line, with an empty strip between the classes."""
     angle = random.uniform(0, 2 * np.pi)
     x = random.uniform(-2, 2, (8 * TOY_SAMPLES, 2))
-    height = x @ [np.cos(angle), np.sin(angle)] - random.uniform(-0.5, 0.5)
+    height = x @ [np.cos(angle), np.sin(angle)] - random.uniform(0.8, 1.3)
     far = np.flatnonzero(np.abs(height) > GAP)[:TOY_SAMPLES]
     return x[far], np.sign(height[far])
 

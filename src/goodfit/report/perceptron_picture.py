@@ -3,14 +3,14 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.byhand.perceptron import Lesson
 from goodfit.byhand.two_classes import TwoClasses
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
 from goodfit.report.ground import LEGEND
 
-MOST_BOUNDARIES = 30
+MOST_BOUNDARIES = 20
 """Boundaries in one picture: of more sweeps, so many spread over the training, the last among them."""
 LOOKS = ((BLUE, "o"), (ORANGE, "s"))
 
@@ -108,6 +108,8 @@ def _draw_mistakes(axes: Axes, lesson: Lesson) -> None:
         axes.axhline(lesson.bound, color=GREEN, linestyle=(0, (5, 2)), linewidth=1.4, label="Novikoff's bound")
         if lesson.bound > 30 * max(1, mistakes.sum()):
             axes.set_yscale("log")  # both are worth seeing
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("sweep")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if axes.get_yscale() == "linear":

@@ -16,6 +16,8 @@ from goodfit.wording import figure
 Record = dict[str, Any]
 MOST_CURVES = 12
 """Variants in one figure of curves; more could not be told apart."""
+MOST_INSIDE = 6
+"""Lines whose legend fits into the figure: that of more stands beside it."""
 LOOKS = [(colour, line) for line in ("-", "--", ":") for colour in (BLUE, ORANGE, GREEN, RED)]
 
 
@@ -125,7 +127,9 @@ def lines(found: dict[str, Any]) -> Chart:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if not found.get("whole"):
             axes.set_ylim(bottom, top)
-        if len(found["series"]) > 1:
+        if len(found["series"]) > MOST_INSIDE:
+            axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        elif len(found["series"]) > 1:
             axes.legend(fontsize=8)
         axes.set_xlabel(found["x_label"])
         axes.set_ylabel(found["y_label"])
