@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linprog, nnls
 
 ROUNDING = float(np.finfo(np.float64).eps)
-ZERO = 1e-12
-"""The length of sum lambda_i z_i, samples scaled to length 1, that counts as rounding."""
+ZERO = 1e-14
+"""The largest entry of sum lambda_i z_i, samples scaled to length 1, that counts as rounding (1e-15 is usual)."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Separability:
         multipliers: [samples], of the certificate that none separates; None where one does.
         residual: the certificate's largest |sum lambda_i z_i|, 0 but for rounding; for a hyperplane the smallest z.w.
 
-    Where both are None the classes are closer than double precision can tell.
+    Where both are None the gap between the classes, if there is one, is below what the solver resolves: about 1e-8 of the
+    samples' length.
     """
 
     weights: np.ndarray | None
@@ -75,15 +76,14 @@ def separate(x: np.ndarray, y: np.ndarray) -> Separability:
         np.append(np.zeros(d), -1.0), A_ub=np.column_stack([-units, np.ones(n)]), b_ub=np.zeros(n),
         bounds=[(-1, 1)] * d + [(None, 1)], method="highs",
     )  # fmt: skip
-    weights = found.x[:d]
-    if holds_hyperplane(z, weights):
-        return Separability(weights, None, float((z @ weights).min()))
+    if holds_hyperplane(z, found.x[:d]):
+        return Separability(found.x[:d], None, float((z @ found.x[:d]).min()))
     multipliers = _polished(units, -found.ineqlin.marginals)
     if np.abs(multipliers @ units).max() <= ZERO:
         multipliers = multipliers / lengths
         multipliers /= multipliers.sum()
         return Separability(None, multipliers, float(np.abs(multipliers @ z).max()))
-    return Separability(None, None, float((z @ weights).min()))
+    return Separability(None, None, float((z @ found.x[:d]).min()))
 
 
 def holds_hyperplane(z: np.ndarray, weights: np.ndarray) -> bool:

@@ -31,7 +31,9 @@ def perceptron_command(
     target: Annotated[str | None, typer.Option(help="Column of the two classes.")] = None,
     features: Annotated[str | None, typer.Option(help="Columns of numbers, a,b; default all.")] = None,
     toy_: Annotated[str | None, typer.Option("--toy", help="Toy set: separable (default), overlapping, xor.")] = None,
-    epochs: Annotated[int, typer.Option(help="Sweeps at most.")] = 1000,
+    epochs: Annotated[
+        int | None, typer.Option(help="Sweeps at most; default 1000, or 50 where nothing separates the classes.")
+    ] = None,
     eta: Annotated[float, typer.Option(help="Learning rate; from weights 0 it changes no decision.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the toy set and of the order of the samples.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="Draw boundary and mistakes: .png, .svg or .html.")] = None,
@@ -40,7 +42,7 @@ def perceptron_command(
     """Train a perceptron on two classes; say whether a hyperplane separates them, and prove it."""
     if plot is not None:
         check_picture_path(plot)
-    if epochs < 1:
+    if epochs is not None and epochs < 1:
         raise GoodfitError(f"--epochs {epochs}: a perceptron needs at least 1 sweep")
     if not 0 < eta < float("inf"):
         raise GoodfitError(f"--eta {eta:g}: a learning rate is above 0")
@@ -69,7 +71,9 @@ def _table_samples(data: str, target: str | None, features: str | None) -> TwoCl
     else:
         frame, name = read_table(path).frame, path.name
     if target is None:
-        raise GoodfitError(f"which column of {name} holds the classes? Give --target of {', '.join(frame.columns[:12])}")
+        raise GoodfitError(
+            f"which column of {name} holds the classes? Give --target of {', '.join(frame.columns[:12])}"
+        )
     chosen = None if features is None else [f.strip() for f in features.split(",") if f.strip()]
     return from_frame(frame, target, chosen, name=name)
 

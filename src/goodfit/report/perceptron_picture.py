@@ -21,7 +21,7 @@ def draw_perceptron(samples: TwoClasses, lesson: Lesson) -> Chart:
     sweeps = lesson.sweeps
     label = f"Perceptron on {samples.name}: {lesson.words()[0]}; {lesson.words()[1]}"
     size = {"width": 9.2, "height": 4.4, "panels": (1, 2)} if plane else {"width": 6.4, "height": 3.4}
-    with drawing("perceptron", label, **size) as canvas:  # type: ignore[arg-type]
+    with drawing("perceptron", label, **size) as canvas:
         if plane:
             _draw_plane(canvas.panels[0], samples, lesson)
         _draw_mistakes(canvas.panels[-1], lesson)
@@ -39,7 +39,9 @@ def _caption(plane: bool, lesson: Lesson) -> str:
     if plane and lesson.margin is not None:
         parts.append("Green, dashed: the boundary of largest margin.")
     if plane and lesson.separability.multipliers is not None:
-        parts.append("Ringed: the samples of the certificate; their weighted means, one of each class, meet in the cross.")
+        parts.append(
+            "Ringed: the samples of the certificate; their weighted means, one of each class, meet in the cross."
+        )
     return " ".join(parts)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from goodfit.data.builtin import load_builtin
 from goodfit.paired import band, rank, t_interval
@@ -119,9 +120,8 @@ def watch(name: str, x: np.ndarray, y: np.ndarray, way: Way, seed: int) -> Trace
     """Train and look at the loss on all rows before, every `LOOK_EVERY` samples, and at the end of every epoch."""
     seen = [(0, 0.0, half_squared(x, y, _start(seed, x.shape[1])))]
     training = IMPLEMENTATIONS[name](x, y, way, seed)
-    spent, step, began = 0.0, 0, time.perf_counter()
-    for weights in training:
-        step += 1
+    spent, began = 0.0, time.perf_counter()
+    for step, weights in enumerate(training, 1):
         samples = min(step * way.batch, len(x) * way.epochs)
         if samples % len(x) == 0 or samples % LOOK_EVERY == 0:
             spent += time.perf_counter() - began
@@ -136,13 +136,14 @@ def minibatch_study(seeds: int = 8, seed: int = 0, means: Means = IN_MEMORY) -> 
     x, y = airfoil_rows()
     floor = least_squares(x, y)
     traces: dict[tuple[str, str], list[Trace]] = {(name, way.name): [] for name in IMPLEMENTATIONS for way in WAYS}
-    for name in IMPLEMENTATIONS:
-        watch(name, x, y, Way("warming up", 100, 0.1, 1), seed)  # what is done once is no way's time
-    for s in range(seed, seed + seeds):
-        means.on_stage("minibatch", f"seed {s}")
-        for way in WAYS:
-            for name in IMPLEMENTATIONS:  # in turn, so that a busy moment of the machine disturbs all alike
-                traces[name, way.name].append(watch(name, x, y, way, s))
+    with threadpool_limits(1):  # several threads on so little work would measure how they wait for each other
+        for name in IMPLEMENTATIONS:
+            watch(name, x, y, Way("warming up", 100, 0.1, 1), seed)  # what is done once is no way's time
+        for s in range(seed, seed + seeds):
+            means.on_stage("minibatch", f"seed {s}")
+            for way in WAYS:
+                for name in IMPLEMENTATIONS:  # in turn, so that a busy moment of the machine disturbs all alike
+                    traces[name, way.name].append(watch(name, x, y, way, s))
     rows = [_row(way, traces, floor) for way in WAYS]
     scratch = {way.name: traces["from scratch", way.name] for way in WAYS}
     return {
@@ -169,7 +170,7 @@ def minibatch_study(seeds: int = 8, seed: int = 0, means: Means = IN_MEMORY) -> 
             f"NASA airfoil self-noise, first {ROWS} rows, 5 features, standardised; linear model; weights start normal with"
             f" standard deviation {START_STD}, the bias at 0; loss at the start {figure(_first_loss(scratch))}, with all weights 0 {figure(half_squared(x, y, np.zeros(x.shape[1] + 1)))}.",
             f"Final losses published for these rates and batch sizes: {PUBLISHED[0]} to {PUBLISHED[1]}.",
-            "Losses repeat to the last bit; seconds are measured on this machine and differ from run to run.",
+            "Losses repeat to the last bit; seconds are measured on this machine, on one thread, and differ from run to run.",
         ],
     }  # fmt: skip
 
@@ -214,7 +215,10 @@ def _until(traces: list[Trace], what: str, loss: float) -> float | None:
 
 
 def _answer(
-    rows: list[dict[str, Any]], scratch: dict[str, list[Trace]], traces: dict[tuple[str, str], list[Trace]], floor: float
+    rows: list[dict[str, Any]],
+    scratch: dict[str, list[Trace]],
+    traces: dict[tuple[str, str], list[Trace]],
+    floor: float,
 ) -> list[str]:
     finals = {name: {k: float(trace.losses[-1]) for k, trace in enumerate(found)} for name, found in scratch.items()}
     standings = rank(finals, smaller_is_better=True)
