@@ -60,7 +60,8 @@ def learn(x: np.ndarray, y: np.ndarray, *, eta: float = 1.0, epochs: int | None 
 
     Args:
         eta: learning rate; from weights 0 it scales the weights and changes no decision.
-        epochs: sweeps at most; by default `SWEEPS` of what is known of the data. seed: of the order in which a sweep visits the samples.
+        epochs: sweeps at most; by default `SWEEPS` of what is known of the data.
+        seed: of the order in which a sweep visits the samples.
     """
     separability = separate(x, y)
     sweeps = sweep(x, y, eta=eta, epochs=epochs or SWEEPS[separability.kind], seed=seed)

@@ -12,6 +12,8 @@ from goodfit.report.ground import LEGEND
 
 MOST_BOUNDARIES = 20
 """Boundaries in one picture: of more sweeps, so many spread over the training, the last among them."""
+MANY = 200
+"""Of more samples each is drawn smaller."""
 LOOKS = ((BLUE, "o"), (ORANGE, "s"))
 
 
@@ -46,8 +48,9 @@ def _caption(plane: bool, lesson: Lesson) -> str:
 
 
 def _draw_plane(axes: Axes, samples: TwoClasses, lesson: Lesson) -> None:
+    size = 4.5 if len(samples.y) <= MANY else 3
     for label, name, (colour, marker) in zip((-1, 1), samples.classes, LOOKS, strict=True):
-        axes.plot(*samples.x[samples.y == label].T, marker, color=colour, markersize=4.5, alpha=0.85, label=name)
+        axes.plot(*samples.x[samples.y == label].T, marker, color=colour, markersize=size, alpha=0.85, label=name)
     low, high = samples.x.min(0), samples.x.max(0)
     edge = 0.08 * np.where(high > low, high - low, 1.0)
     view = np.stack([low - edge, high + edge])
@@ -76,15 +79,15 @@ def _draw_plane(axes: Axes, samples: TwoClasses, lesson: Lesson) -> None:
 def _draw_certificate(axes: Axes, samples: TwoClasses, multipliers: np.ndarray) -> None:
     held = multipliers > 0
     axes.plot(
-        *samples.x[held].T, "o", color=RED, markerfacecolor="none", markersize=11, markeredgewidth=1.6,
+        *samples.x[held].T, "o", color=RED, markerfacecolor="none", markersize=11, markeredgewidth=1.6, zorder=6,
         label="certificate",
     )  # fmt: skip
-    for label, (colour, _) in zip((-1, 1), LOOKS, strict=True):
+    for label in (-1, 1):
         corners = samples.x[held & (samples.y == label)]
         around = corners[np.argsort(np.arctan2(*(corners - corners.mean(0)).T))]
-        axes.plot(*np.vstack([around, around[:1]]).T, color=colour, linewidth=1.2)
+        axes.plot(*np.vstack([around, around[:1]]).T, color=RED, linewidth=1.2, zorder=5)
     positive = np.where(samples.y > 0, multipliers, 0.0)
-    axes.plot(*(positive @ samples.x / positive.sum()), "X", color=RED, markersize=9, markeredgecolor="none")
+    axes.plot(*(positive @ samples.x / positive.sum()), "X", color=RED, markersize=9, markeredgecolor="none", zorder=7)
 
 
 def _line(axes: Axes, weights: np.ndarray, view: np.ndarray, **look: object) -> None:
