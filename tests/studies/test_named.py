@@ -29,7 +29,11 @@ def order(settings: dict[str, object], **axes: list[object]) -> Order:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_study_answers_with_a_page(name: str, images: gf.Task, house_task: gf.Task) -> None:
+def test_every_study_answers_with_a_page(
+    name: str, images: gf.Task, house_task: gf.Task, request: pytest.FixtureRequest
+) -> None:
+    if name == "minibatch":
+        request.getfixturevalue("real_data")
     study = STUDIES[name]
     task = {"fashion-mnist": images, "california-housing": house_task, "": None}[study.data]
     record = study.run(task, order(SMALL if task else {}))

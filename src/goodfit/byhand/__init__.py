@@ -1,1 +1,1 @@
-"""Learning by hand: what a network computes, written out so that a person can follow it with pencil and paper."""
+"""Learning by hand: back-propagation step by step, the perceptron."""

@@ -14,6 +14,7 @@ from goodfit.cli import (
     initialisers,
     landscape,
     parts,
+    perceptron,
     prepare,
     resume,
     schedules,
@@ -56,6 +57,7 @@ app.command("landscape")(landscape.landscape_command)
 app.command("descend")(descend.descend_command)
 app.command("constrained")(landscape.constrained_command)
 app.command("explain")(explain.explain_command)
+app.command("perceptron")(perceptron.perceptron_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -16,6 +16,8 @@ from goodfit.wording import figure
 Record = dict[str, Any]
 MOST_CURVES = 12
 """Variants in one figure of curves; more could not be told apart."""
+MOST_INSIDE = 6
+"""Lines whose legend fits into the figure: that of more stands beside it."""
 LOOKS = [(colour, line) for line in ("-", "--", ":") for colour in (BLUE, ORANGE, GREEN, RED)]
 
 
@@ -102,17 +104,19 @@ def curves(record: Record, which: str, title: str, unit: str) -> Chart | None:
 
 
 def lines(found: dict[str, Any]) -> Chart:
-    """Means with bands against any quantity."""
+    """Means with bands against any quantity, which all lines share (`x`) or each brings along."""
     with drawing(found["name"], f"{found['title']}: {', '.join(found['series'])}") as canvas:
         axes = canvas.axes
-        x = np.array(found["x"], dtype=float)
         bottom, top = _worth_seeing(found["series"])
         for (name, series), (colour, line) in zip(found["series"].items(), LOOKS, strict=False):
+            x = np.array(series.get("x", found.get("x")), dtype=float)
             mean, low, high = (np.array(series[k], dtype=float) for k in ("mean", "low", "high"))
             # the band of a line that has left the picture would cover the others
             seen = np.full(len(mean), True) if found.get("whole") else mean <= top
             axes.fill_between(x[: len(mean)], low, high, where=seen, color=colour, alpha=0.16, linewidth=0)
             axes.plot(x[: len(mean)], mean, color=colour, linestyle=line, label=name, marker="." if len(x) < 60 else "")
+        if found.get("level"):
+            axes.axhline(found["level"][1], color=INK, linewidth=0.9, linestyle=(0, (6, 3)), label=found["level"][0])
         if found.get("span"):
             axes.axvspan(*found["span"], color=GREEN, alpha=0.1, linewidth=0)
         if found["log_x"]:
@@ -123,16 +127,26 @@ def lines(found: dict[str, Any]) -> Chart:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if not found.get("whole"):
             axes.set_ylim(bottom, top)
-        if len(found["series"]) > 1:
+        if len(found["series"]) > MOST_INSIDE:
+            axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        elif len(found["series"]) > 1:
             axes.legend(fontsize=8)
         axes.set_xlabel(found["x_label"])
         axes.set_ylabel(found["y_label"])
     band = found.get("band", "Line: mean over the seeds; band: its 95 % interval.")
     caption = f"{band} {found.get('caption', '')}".strip()
+    header, rows = _numbers(found)
+    return Chart(found["title"], canvas.svg, caption, header, rows)
+
+
+def _numbers(found: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
+    if "x" not in found:
+        points = [(name, *p) for name, s in found["series"].items() for p in zip(s["x"], s["mean"], strict=True)]
+        return ["line", found["x_label"], found["y_label"]], [list(point) for point in points]
     rows: list[list[object]] = [
         [value, *(_at(series["mean"], k) for series in found["series"].values())] for k, value in enumerate(found["x"])
     ]
-    return Chart(found["title"], canvas.svg, caption, [found["x_label"], *found["series"]], rows)
+    return [found["x_label"], *found["series"]], rows
 
 
 def rates(record: Record) -> Chart:

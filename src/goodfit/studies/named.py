@@ -13,6 +13,7 @@ from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.double_descent import OPTIONS as DOUBLE_DESCENT_OPTIONS
 from goodfit.studies.double_descent import double_descent
 from goodfit.studies.ensemble import ensemble_study
+from goodfit.studies.minibatch import minibatch_study
 from goodfit.studies.options import StudyOption
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
@@ -93,6 +94,12 @@ def _dimensions(task: Task | None, order: Order) -> dict[str, Any]:
     if order.axes or order.settings:
         raise GoodfitError("the study 'dimensions' varies the number of features alone: leave out --vary and --set")
     return dimensions_study(order.seeds, order.seed, means=order.means)
+
+
+def _minibatch(task: Task | None, order: Order) -> dict[str, Any]:
+    if order.axes or order.settings:
+        raise GoodfitError("the study 'minibatch' varies the batch size alone: leave out --vary and --set")
+    return minibatch_study(order.seeds, order.seed, means=order.means)
 
 
 def _signals(task: Task | None, order: Order) -> dict[str, Any]:
@@ -265,5 +272,6 @@ STUDIES: dict[str, Study] = {
         "Does the test loss fall a second time, and in which regime is a model?", "fashion-mnist", _double_descent, seeds=5,
         options=DOUBLE_DESCENT_OPTIONS,
     ),
+    "minibatch": Study("How many samples should a gradient be made of?", "", _minibatch),
     "dimensions": Study("What do more features do to a model when the samples stay the same?", "", _dimensions),
 }  # fmt: skip
