@@ -131,9 +131,10 @@ def _states(record: dict[str, Any]) -> str:
 
 def _notes(result: SearchResult) -> list[str]:
     order = result.order
+    best = f"best {len(result.standings)} were" if len(result.standings) > 1 else "best was"
     notes = [
-        f"Each trial is the mean of {count(order.seeds, 'training')}; all trials share their seeds. The best"
-        f" {len(result.standings)} were trained again with {order.confirm} others, and these decide.",
+        f"Each trial is the mean of {count(order.seeds, 'training')}; all trials share their seeds. The {best} trained"
+        f" again with {count(order.confirm, 'other seed')}, which {'decide' if order.confirm > 1 else 'decides'}.",
         "The seeds are new, the validation rows are not: what is best on them may be a little worse on others.",
     ]
     if order.halving:
