@@ -121,5 +121,7 @@ def test_the_grid_is_every_point_once_in_an_order_of_the_seed() -> None:
 
 
 def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(GoodfitError, match=r"method 'randon' is unknown \(did you mean 'random'\?\): choose one of grid"):
+    with pytest.raises(
+        GoodfitError, match=r"method 'randon' is unknown \(did you mean 'random'\?\): choose one of grid"
+    ):
         find_method("randon")

@@ -93,7 +93,9 @@ def test_every_method_trains(method: str, house_task: gf.Task) -> None:
 
 def test_the_whole_grid_or_nothing(house_task: gf.Task) -> None:
     found = searched(house_task, method="grid", trials=None, space={"lr": "log(1e-4, 1e-2, points=3)", "depth": [1, 2]})
-    assert {(t.values["lr"], t.values["depth"]) for t in found.trials} == {(lr, d) for lr in (1e-4, 1e-3, 1e-2) for d in (1, 2)}
+    assert {(t.values["lr"], t.values["depth"]) for t in found.trials} == {
+        (lr, d) for lr in (1e-4, 1e-3, 1e-2) for d in (1, 2)
+    }
     with pytest.raises(gf.GoodfitError, match="the grid has 10 points, more than 6 trials: write fewer"):
         searched(house_task, method="grid", trials=6)
 
@@ -141,7 +143,9 @@ def opened(folder: Path) -> optuna.Study:
     return optuna.load_study(study_name=name, storage=storage)
 
 
-def test_a_process_that_is_killed_leaves_no_running_trial(house_task: gf.Task, houses_csv: Path, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_leaves_no_running_trial(
+    house_task: gf.Task, houses_csv: Path, tmp_path: Path
+) -> None:
     """SIGKILL in the middle of the second batch or later, then the same search in this process."""
     code = """
         import sys, pandas as pd, goodfit as gf
@@ -192,7 +196,10 @@ def test_the_study_on_disk_opens_in_optuna_and_holds_everything(house_task: gf.T
         assert stored.values == ([trial.value] if trial.state == "finished" else None)
         assert list(stored.intermediate_values.values()) == list(trial.curve)
     assert study.best_value == min(t.value for t in found.trials if t.state == "finished")
-    assert study.user_attrs["method"] == "random" and "momentum=uniform(0.0, 0.99) if optimiser=sgd" in study.user_attrs["space"]
+    assert (
+        study.user_attrs["method"] == "random"
+        and "momentum=uniform(0.0, 0.99) if optimiser=sgd" in study.user_attrs["space"]
+    )
     # another sampler can go on from it
     study.sampler = optuna.samplers.TPESampler(seed=0)
     study.ask()

@@ -161,6 +161,8 @@ def test_mistakes_are_named_in_one_line(over: list[str], message: str) -> None:
 def test_a_list_of_no_values_and_a_huge_grid() -> None:
     with pytest.raises(GoodfitError, match="setting 'lr' is searched among no values: name some"):
         make_space({"lr": []})
-    many = make_space({name: "uniform(0.1, 0.5)" for name in ("dropout", "momentum", "label_smoothing", "mixup", "l1", "l2", "lr")})
+    many = make_space(
+        {name: "uniform(0.1, 0.5)" for name in ("dropout", "momentum", "label_smoothing", "mixup", "l1", "l2", "lr")}
+    )
     with pytest.raises(GoodfitError, match=r"the grid has up to 78,125 points: search fewer settings or points"):
         many.grid()
