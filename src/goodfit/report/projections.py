@@ -3,13 +3,14 @@
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from goodfit.report.drawing import BLUE, GREEN, ORANGE, Chart, drawing
 
-SEEN_SHARE = 0.8
+SEEN_SHARE = 0.6
 """Of the trials, whose values are drawn at their place; worse ones at the edge."""
-COLOURS = (ORANGE, BLUE)
+COLOURS = (BLUE, ORANGE)
+"""Of the searches, as in the figure of what they found."""
 
 
 def projections(record: dict[str, Any]) -> Chart:
@@ -32,6 +33,7 @@ def projections(record: dict[str, Any]) -> Chart:
                 axes.set_ylim(*limits)
                 if setting["scale"] == "log":
                     axes.set_xscale("log")
+                    axes.xaxis.set_major_locator(LogLocator(numticks=4))
                     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
                     axes.xaxis.set_minor_formatter(NullFormatter())
                 else:
@@ -42,7 +44,7 @@ def projections(record: dict[str, Any]) -> Chart:
             axes.set_xlabel(setting["setting"])
     caption = (
         "Each point is a trial, in every panel of its row; green is the best of the row. The grid spends its trials on the same"
-        " few values of the setting that matters, whatever the other settings are. What did worse than four of five is at the edge."
+        " few values of the setting that matters, whatever the other settings are. What did worse than three of five is at the edge."
     )  # fmt: skip
     return Chart("What a grid and a random search see of each setting", canvas.svg, caption)
 

@@ -73,7 +73,7 @@ def _forest(x: np.ndarray, y: np.ndarray, seed: int, refit: int) -> RandomForest
 
 
 def _shares(forest: RandomForestRegressor, a: np.ndarray, b: np.ndarray, swapped: Sequence[np.ndarray]) -> np.ndarray:
-    """Return total and first-order Sobol' indices [2, d] of a forest, no more than 1 for all that samples may say; `swapped[j]` is `a` with column j of `b`."""
+    """Return total and first-order Sobol' indices [2, d] of a forest; `swapped[j]` is `a` with column j of `b`."""
     at_a, at_b = forest.predict(a), forest.predict(b)
     variance = max(float(np.var(np.concatenate([at_a, at_b]))), 1e-12)
     at_swapped = [forest.predict(points) for points in swapped]
