@@ -152,7 +152,7 @@ def test_a_process_that_is_killed_leaves_no_running_trial(
         from goodfit.search import search
         task = gf.Task.from_frame(pd.read_csv(sys.argv[1]), "price", id="id")
         search(task, gf.Config(width=8, epochs=40, batch_size=16, patience=None), {"lr": "log(1e-5, 1e-1)"}, method="tpe",
-               trials=48, batch=4, confirm=1, finalists=1, folder=sys.argv[2])
+               trials=24, batch=4, confirm=1, finalists=1, folder=sys.argv[2])
     """
     folder = tmp_path / "run"
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(houses_csv), str(folder)])
@@ -164,15 +164,15 @@ def test_a_process_that_is_killed_leaves_no_running_trial(
     child.send_signal(signal.SIGKILL)
     child.wait()
     before = opened(folder).trials
-    assert 4 <= len(before) < 48 and {trial.state for trial in before} == {TrialState.COMPLETE}
+    assert 4 <= len(before) < 24 and {trial.state for trial in before} == {TrialState.COMPLETE}
     task = gf.Task.from_frame(pd.read_csv(houses_csv), "price", id="id")
     order: dict[str, Any] = {"base": BASE.replace(epochs=40, batch_size=16), "space": {"lr": "log(1e-5, 1e-1)"}, "method": "tpe",
-                             "trials": 48, "batch": 4, "confirm": 1, "finalists": 1}  # fmt: skip
+                             "trials": 24, "batch": 4, "confirm": 1, "finalists": 1}  # fmt: skip
     again, whole = searched(task, folder, **order), searched(task, **order)
     assert facts(again) == facts(whole) and again.best == whole.best
     after = opened(folder).trials
     assert [trial.values for trial in after[: len(before)]] == [trial.values for trial in before]
-    assert len(after) == 48 and {trial.state for trial in after} == {TrialState.COMPLETE}
+    assert len(after) == 24 and {trial.state for trial in after} == {TrialState.COMPLETE}
 
 
 def written(folder: Path) -> int:

@@ -132,6 +132,11 @@ def search(
     return run.result(time_limit)
 
 
+def check_search(task: Task, config: Config, space: Mapping[str, Written] | Space, order: Order) -> None:
+    """Raise what `search` would raise before anything is trained or written."""
+    _Search(task, config, make_space(space), order, None, "auto", None, lambda *_: None)
+
+
 @dataclass
 class _Search:
     """One search under way."""
