@@ -1,6 +1,7 @@
 """`goodfit search`: the settings that do best, found by trials."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +30,7 @@ from goodfit.report import write_report
 from goodfit.search import METHODS, search
 from goodfit.search.halving import ETA
 from goodfit.search.record import describe_search
-from goodfit.search.run import CONFIRMING_SEEDS, FINALISTS, SearchResult
+from goodfit.search.run import CONFIRMING_SEEDS, FINALISTS, Order, SearchResult, check_search
 from goodfit.search.space import read_space
 from goodfit.task import Task
 from goodfit.training import RunFolder
@@ -62,6 +63,12 @@ class SearchRequest(DataRequest):
         """Return what is not searched."""
         settings = {"patience": None} | self.settings
         return base_config(find_preset(self.preset, task, settings), task, self.seed, settings)
+
+    def order(self) -> Order:
+        """Return how is searched."""
+        return Order(
+            self.method, self.trials, self.seeds, self.batch, self.by, self.halving, self.eta, self.finalists, self.confirm
+        )  # fmt: skip
 
     def line(self) -> str:
         """Return the request as it is typed."""
@@ -126,6 +133,7 @@ def search_command(
     if out is not None and out.exists():
         RunFolder.create(out)  # says that it is there already, before the data are read
     loaded = request.task()
+    check_search(loaded, request.config(loaded), read_space(request.over), request.order())
     request.fingerprint = loaded.fingerprint()
     request.locate()
     folder = RunFolder.create(out or new_run_path("search"))
@@ -142,10 +150,8 @@ def resume_search(folder: RunFolder, as_json: bool, quiet: bool) -> None:
 def _work(request: SearchRequest, task: Task, folder: RunFolder, as_json: bool, quiet: bool) -> None:
     with working_in(folder), listening(quiet) as listener:
         result = search(
-            task, request.config(task), read_space(request.over), method=request.method, trials=request.trials,
-            seeds=request.seeds, batch=request.batch, by=request.by, halving=request.halving, eta=request.eta,
-            finalists=request.finalists, confirm=request.confirm, folder=folder, device=request.device,
-            time_limit=request.time_limit, on_progress=listener.progress, on_stage=listener.stage,
+            task, request.config(task), read_space(request.over), **asdict(request.order()), folder=folder,
+            device=request.device, time_limit=request.time_limit, on_progress=listener.progress, on_stage=listener.stage,
         )  # fmt: skip
         record = plain_json(_identity(request, task) | describe_search(result))
         _write_best(result, folder)

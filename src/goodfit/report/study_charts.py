@@ -10,6 +10,8 @@ from goodfit.report.descents import descent_charts
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, RED, Chart, drawing
 from goodfit.report.ensemble import members_reliability
 from goodfit.report.gaps import gaps
+from goodfit.report.importance import importances
+from goodfit.report.projections import projections
 from goodfit.report.signals import histograms_through_depth, variance_through_depth
 from goodfit.wording import figure
 
@@ -31,6 +33,9 @@ def study_charts(record: Record) -> dict[str, Chart]:
         charts["gradient"] = variance_through_depth(found, "gradient")
         charts["activations"] = histograms_through_depth(found)
         charts["gradients"] = histograms_through_depth(found, "gradients")
+    if "projections" in record:
+        charts["projections"] = projections(record)
+        charts["importances"] = importances(record)
     for found in record.get("gaps", []):
         charts[f"gap-{found['rows']}"] = gaps(found)
     if record.get("ensemble"):

@@ -47,7 +47,10 @@ class Range:
     def grid(self) -> list[Any]:
         """Return evenly spaced values with both ends, each once."""
         space = np.geomspace if self.scale == "log" else np.linspace
-        values = [float(f"{value:.12g}") for value in space(self.low, self.high, self.points)]
+        # rounded, so that 0.3 is no 0.30000000000000004, but never out of the range
+        values = [
+            min(max(float(f"{value:.12g}"), self.low), self.high) for value in space(self.low, self.high, self.points)
+        ]
         return list(dict.fromkeys(map(round, values))) if self.whole else values
 
     def __str__(self) -> str:

@@ -40,16 +40,18 @@ class Halving:
 
     def of_batch(self, first: int, seeds: int) -> Prune:
         """Return the decision for a batch: members in the order of trials from number `first` on, seeds side by side."""
-        lowest: dict[int, float] = {}
+        # by rung, then member: seeds of one trial may train one after the other
+        lowest: dict[int, dict[int, float]] = {rung: {} for rung in self.rungs}
 
         def prune(borders: Mapping[int, tuple[int, float]]) -> set[int]:
-            lowest.update({member: loss for member, (_, loss) in borders.items()})
+            for rung in self.rungs:
+                lowest[rung].update({member: loss for member, (epoch, loss) in borders.items() if epoch <= rung})
             hopeless = set()
             for rung in self.rungs:
                 arrived = {first + member // seeds for member, (epoch, _) in borders.items() if epoch == rung}
                 for trial in arrived:
                     members = range((trial - first) * seeds, (trial - first + 1) * seeds)
-                    known = [lowest[member] for member in members if member in lowest]
+                    known = [lowest[rung][member] for member in members if member in lowest[rung]]
                     self._at[rung][trial] = sum(known) / len(known)
                 hopeless |= arrived - self._best(rung)
             return {member for member in borders if first + member // seeds in hopeless}
@@ -57,10 +59,10 @@ class Halving:
         return prune
 
     def _best(self, rung: int) -> set[int]:
-        """Return the trials that may go on at a rung, by the losses known now; equal losses in the order of trials."""
+        """Return the trials that may go on at a rung, by the losses known now; those of equal loss share their fate."""
         losses = self._at[rung]
-        order = sorted((trial for trial in losses if losses[trial] < math.inf), key=lambda t: (losses[t], t))
-        return set(order[: max(1, len(losses) // self.eta)])
+        last = sorted(losses.values())[: max(1, len(losses) // self.eta)][-1:]
+        return {trial for trial, loss in losses.items() if [loss] <= last and loss < math.inf}
 
 
 def check_halving(config: Config, searched: list[str]) -> None:

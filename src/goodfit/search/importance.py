@@ -77,6 +77,6 @@ def _shares(forest: RandomForestRegressor, a: np.ndarray, b: np.ndarray, swapped
     at_a, at_b = forest.predict(a), forest.predict(b)
     variance = max(float(np.var(np.concatenate([at_a, at_b]))), 1e-12)
     at_swapped = [forest.predict(points) for points in swapped]
-    total = [float(np.mean((at_a - y) ** 2)) / 2 / variance for y in at_swapped]
+    total = [min(1.0, float(np.mean((at_a - y) ** 2)) / 2 / variance) for y in at_swapped]
     alone = [max(0.0, 1 - float(np.mean((at_b - y) ** 2)) / 2 / variance) for y in at_swapped]
     return np.array([total, alone])

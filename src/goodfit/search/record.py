@@ -1,5 +1,6 @@
 """What is told of a search: its record, JSON values, and the answer in words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from goodfit.paired import Standing
 from goodfit.search.domain import Choice, word
 from goodfit.search.halving import rungs
+from goodfit.search.importance import Importance
 from goodfit.search.run import SearchResult, describe
 from goodfit.search.trials import DIVERGED, FINISHED, LATE, PRUNED, Trial, best_so_far
 from goodfit.wording import count, figure
@@ -31,11 +33,7 @@ def describe_search(result: SearchResult) -> dict[str, Any]:
         "halving": {"eta": order.eta, "rungs": _rungs(result)} if order.halving else None,
         "trials": [_trial(trial) for trial in trials],
         "best_so_far": best_so_far(trials, smaller),
-        "importances": [
-            {"setting": i.setting, "total": i.total, "total_interval": list(i.total_interval), "alone": i.alone,
-             "alone_interval": list(i.alone_interval)}
-            for i in result.importances
-        ],
+        "importances": importance_record(result.importances),
         "standings": [_standing(s, result.finalists[s.name]) for s in result.standings],
         "best": result.best.settings(),
         "base": result.base.settings(),
@@ -47,6 +45,20 @@ def describe_search(result: SearchResult) -> dict[str, Any]:
         "notes": _notes(result),
     }  # fmt: skip
     return record | {"answer": _answer(record)}
+
+
+def importance_record(found: Sequence[Importance]) -> list[dict[str, Any]]:
+    """Return importances as JSON values."""
+    return [
+        {
+            "setting": i.setting,
+            "total": i.total,
+            "total_interval": list(i.total_interval),
+            "alone": i.alone,
+            "alone_interval": list(i.alone_interval),
+        }
+        for i in found
+    ]
 
 
 def _rungs(result: SearchResult) -> list[int]:
@@ -103,12 +115,13 @@ def _answer(record: dict[str, Any]) -> list[str]:
     if undecided:
         sentences.append(f"Not to be told from it with these seeds: {'; '.join(undecided)}.")
     if record["importances"]:
-        sentences.append(_importance(record["importances"]))
+        sentences.append(word_importances(record["importances"]))
     sentences.append(_states(record))
     return sentences
 
 
-def _importance(found: list[dict[str, Any]]) -> str:
+def word_importances(found: list[dict[str, Any]]) -> str:
+    """Say which setting matters most, of a record that is not empty."""
     first, *others = found
     low, high = first["total_interval"]
     text = f"{first['setting']} matters most: {first['total']:.0%} ({low:.0%} to {high:.0%}) of how the trials rank hangs on it"
@@ -131,9 +144,10 @@ def _states(record: dict[str, Any]) -> str:
 
 def _notes(result: SearchResult) -> list[str]:
     order = result.order
+    best = f"best {len(result.standings)} were" if len(result.standings) > 1 else "best was"
     notes = [
-        f"Each trial is the mean of {count(order.seeds, 'training')}; all trials share their seeds. The best"
-        f" {len(result.standings)} were trained again with {order.confirm} others, and these decide.",
+        f"Each trial is the mean of {count(order.seeds, 'training')}; all trials share their seeds. The {best} trained"
+        f" again with {count(order.confirm, 'other seed')}, which {'decide' if order.confirm > 1 else 'decides'}.",
         "The seeds are new, the validation rows are not: what is best on them may be a little worse on others.",
     ]
     if order.halving:

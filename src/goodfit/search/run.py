@@ -132,6 +132,11 @@ def search(
     return run.result(time_limit)
 
 
+def check_search(task: Task, config: Config, space: Mapping[str, Written] | Space, order: Order) -> None:
+    """Raise what `search` would raise before anything is trained or written."""
+    _Search(task, config, make_space(space), order, None, "auto", None, lambda *_: None)
+
+
 @dataclass
 class _Search:
     """One search under way."""
@@ -184,7 +189,7 @@ class _Search:
     def _run_trials(self, deadline: float | None, file: OptunaFile | None) -> None:
         sign = 1.0 if self.smaller else -1.0
         for first in range(0, self.count, self.batch):
-            if deadline is not None and time.monotonic() >= deadline:
+            if first and deadline is not None and time.monotonic() >= deadline:
                 return
             number = min(self.batch, self.count - first)
             self.on_stage("search", f"trials {first + 1} to {first + number} of {self.count}")
@@ -258,13 +263,13 @@ class _Search:
         return OptunaFile(self.folder.path, f"search {self.task.name}", self.space, self.smaller, self._facts())
 
     def _facts(self) -> dict[str, Any]:
-        """Return what the trials depend on, but for their number: a longer search begins like a shorter one."""
+        """Return what the trials depend on: their number only with halving, else a longer search begins like a shorter."""
         halving = f"one of {self.order.eta} at epochs {self.halving.rungs}" if self.halving else "none"
         return {
             "method": self.order.method, "space": "; ".join(map(str, self.space.dimensions)), "seeds": self.order.seeds,
             "batch": self.batch, "judged by": self.order.by, "halving": halving, "data": self.task.fingerprint(),
             "settings": json.dumps(self.base.settings(), sort_keys=True),
-        }  # fmt: skip
+        } | ({"trials": self.count} if self.halving else {})  # fmt: skip
 
     def _rule(self) -> str:
         return json.dumps(self._facts(), sort_keys=True)

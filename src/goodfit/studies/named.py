@@ -17,6 +17,7 @@ from goodfit.studies.minibatch import minibatch_study
 from goodfit.studies.options import StudyOption
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
+from goodfit.studies.search import search_study
 from goodfit.studies.signals import signals_study
 from goodfit.studies.transfer import transfer_study
 from goodfit.task import Task
@@ -156,6 +157,14 @@ def _double_descent(task: Task | None, order: Order) -> dict[str, Any]:
     return double_descent(task, options, dict(order.settings), order.seed, order.seeds, order.means)
 
 
+def _search(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if order.axes:
+        raise GoodfitError("the study 'search' has a space of its own: leave out --vary")
+    config = Config(**{**SEARCHED, **order.settings, "seed": order.seed})
+    return search_study(task, config, grids=order.seeds, means=order.means)
+
+
 def _vary_further(variants: Sequence[Variant], axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
     own = {name for variant in variants for name in variant.settings}
     if axes and own <= set(axes):
@@ -194,6 +203,10 @@ LEARNING = [name for name, facts in ACTIVATION_FACTS.items() if not facts.untrai
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 LENET = {"model": "lenet", "activation": "relu", "lr": 3e-3, "schedule": "cosine", "batch_size": 128, "epochs": 20}
 """Fashion-MNIST by networks of LeNet's size; chosen on 10,000 of the training images."""
+SEARCHED = {
+    "width": (32, 32), "activation": "relu", "optimiser": "adamw", "batch_size": 64, "epochs": 10, "train_rows": 2000,
+}  # fmt: skip
+"""Small networks: the study needs many trainings, not long ones."""
 NORM_RATES = (1e-3, 1e-2, 1e-1)
 CONVERGING = {"optimiser": "sgd", "momentum": 0.9}
 
@@ -267,6 +280,9 @@ STUDIES: dict[str, Study] = {
     ),
     "transfer": Study(
         "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
+    ),
+    "search": Study(
+        "Does random search find better settings than a grid?", "california-housing", _search,
     ),
     "double-descent": Study(
         "Does the test loss fall a second time, and in which regime is a model?", "fashion-mnist", _double_descent, seeds=5,

@@ -51,8 +51,10 @@ class Store:
             return None if row is None else (row[0], row[1], json.loads(row[2]), self._curve(db, digest))
 
     def add(self, digest: str, stage: str, record: dict[str, Any], curve: Curve) -> int:
-        """Write a finished training in one transaction and return its number."""
+        """Write a finished training in one transaction and return its number; the same trained again takes its place."""
         with self._open() as db, db:
+            db.execute("DELETE FROM curves WHERE digest = ?", (digest,))
+            db.execute("DELETE FROM trainings WHERE digest = ?", (digest,))
             number: int = db.execute("SELECT coalesce(max(number), 0) + 1 FROM trainings").fetchone()[0]
             db.execute("INSERT INTO trainings VALUES (?, ?, ?, ?)", (digest, number, stage, json.dumps(record)))
             db.executemany("INSERT INTO curves VALUES (?, ?, ?, ?, ?)", [(digest, *point) for point in curve])

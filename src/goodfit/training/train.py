@@ -85,15 +85,19 @@ def train(
         found = next(filter(None, (keeper.find(config, name) for name in names)), None)
         if found:
             done[position] = found
-    if pruning:
-        replay(pruning, done)
-    waiting = [position for position in range(len(configs)) if position not in done]
+    # who is pruned depends on who else was there: what a kill left of a population trains again, all of it
+    waiting = [position for position in range(len(configs)) if pruning or position not in done]
     for members in group_by_data([configs[position] for position in waiting], task.is_table):
         positions = [waiting[member] for member in members]
         problem = make_problem(task, configs[positions[0]], target_device)
         for population in plan(configs, positions, problem, kernel, seconds_per_step):
             if stop and stop():
                 continue
+            if pruning and done.keys() >= set(population.positions):
+                replay(pruning, {position: done[position] for position in population.positions})
+                continue
+            for position in population.positions:
+                done.pop(position, None)
             until = _share(deadline, len(population.positions), len(configs) - len(done))
             _run(population, configs, problem, keeper, done, until, stop, pruning, on_progress)
     return Runs(task, [done[position] for position in range(len(configs)) if position in done])
