@@ -17,6 +17,7 @@ from goodfit.studies.options import StudyOption
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
 from goodfit.studies.signals import signals_study
+from goodfit.studies.transfer import OPTIONS as TRANSFER_OPTIONS
 from goodfit.studies.transfer import transfer_study
 from goodfit.task import Task
 
@@ -138,7 +139,7 @@ def _transfer(task: Task | None, order: Order) -> dict[str, Any]:
     assert task is not None
     if order.axes:
         raise GoodfitError("the study 'transfer' varies the number of labelled images alone: leave out --vary")
-    return transfer_study(task, order.settings, seeds=order.seeds, seed=order.seed, means=order.means)
+    return transfer_study(task, order.settings, order.options, seeds=order.seeds, seed=order.seed, means=order.means)
 
 
 def _double_descent(task: Task | None, order: Order) -> dict[str, Any]:
@@ -260,6 +261,7 @@ STUDIES: dict[str, Study] = {
     ),
     "transfer": Study(
         "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
+        options=TRANSFER_OPTIONS,
     ),
     "double-descent": Study(
         "Does the test loss fall a second time, and in which regime is a model?", "fashion-mnist", _double_descent, seeds=5,
