@@ -24,9 +24,10 @@ class Gain:
         """Undecided where the interval contains zero, or there is none."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "undecided"
 
-    def __str__(self) -> str:
+    def in_points(self, unit: str = " points") -> str:
+        """Return `+2.09 points (-0.55 to +4.73)`."""
         mean, low, high = (100 * value for value in (self.mean, self.low, self.high))
-        return f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+        return f"{mean:+.2f}{unit} ({low:+.2f} to {high:+.2f})"
 
 
 def measure_gains(scratch: Sequence[np.ndarray], other: Sequence[np.ndarray], comparisons: int) -> list[Gain]:

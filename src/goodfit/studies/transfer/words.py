@@ -30,9 +30,7 @@ def answer(sizes: Sequence[int], errors: Errors, gains: Gains, classes: int) -> 
         f"With {sizes[told]} labelled images of each class ({sizes[told] * classes} in all) accuracy, with its 95 % interval "
         f"over {seeds} seeds, is {accuracies}."
     ]
-    for name, found in gains.items():
-        sentences += [_verdicts(name, sizes, found), _end(name, sizes, found)]
-    return sentences
+    return sentences + [f"{_verdicts(name, sizes, found)} {_end(sizes, found)}" for name, found in gains.items()]
 
 
 def _accuracy(errors: np.ndarray) -> str:
@@ -40,32 +38,32 @@ def _accuracy(errors: np.ndarray) -> str:
     return f"{mean:.2f} % ({low:.2f} to {high:.2f})"
 
 
+_WORDS: dict[Verdict, str] = {
+    "better": "better than from scratch beyond doubt at {sizes} images of each class",
+    "undecided": "undecided at {sizes}, for the interval contains zero",
+    "worse": "worse than from scratch beyond doubt at {sizes}",
+}
+
+
 def _verdicts(name: str, sizes: Sequence[int], gains: Sequence[Gain]) -> str:
-    """Say at which sizes a way is better, undecided or worse, with the first and last gain of each kind."""
+    """Say at which sizes a way is better, undecided or worse, with the first and the last gain of each kind."""
     clauses = []
     for verdict, words in _WORDS.items():
         its = [k for k, gain in enumerate(gains) if gain.verdict == verdict]
         if its:
             ends = dict.fromkeys((its[0], its[-1]))
-            examples = "; ".join(f"{gains[k]} points at {sizes[k]}" for k in ends)
-            clauses.append(f"{words} at {_listed([sizes[k] for k in its])} images of each class, {examples}")
-    return f"{name[0].upper()}{name[1:]}: {'. '.join(c[0].upper() + c[1:] if k else c for k, c in enumerate(clauses))}."
+            examples = " and ".join(f"{gains[k].in_points()} at {sizes[k]}" for k in ends)
+            clauses.append(f"{words.format(sizes=_listed([sizes[k] for k in its]))}: {examples}.")
+    return " ".join(clause[0].upper() + clause[1:] for clause in [f"{name}, {clauses[0]}", *clauses[1:]])
 
 
-_WORDS: dict[Verdict, str] = {
-    "better": "better than from scratch beyond doubt",
-    "undecided": "undecided, the interval contains zero,",
-    "worse": "worse than from scratch beyond doubt",
-}
-
-
-def _end(name: str, sizes: Sequence[int], gains: Sequence[Gain]) -> str:
+def _end(sizes: Sequence[int], gains: Sequence[Gain]) -> str:
     end = advantage_ends(sizes, gains)
     if end is None:
-        return f"The advantage ({name}) does not end within these numbers: it is beyond doubt still at {sizes[-1]}."
+        return "The advantage does not end within these numbers."
     if end == sizes[0]:
-        return f"No gain ({name}) is beyond doubt at any number of images."
-    return f"The advantage ({name}) ends at {end}: from there on no gain is beyond doubt."
+        return "No gain is beyond doubt."
+    return f"The advantage ends at {end}: from there on no gain is beyond doubt."
 
 
 def _listed(sizes: Sequence[int]) -> str:
@@ -79,7 +77,7 @@ def comparison_table(
     rows = [
         [
             size, len(errors[SCRATCH][k]), *(f"{100 * (1 - found[k].mean()):.2f}" for found in errors.values()),
-            *(f"{found[k]} {found[k].verdict}" for found in gains.values()),
+            *(f"{found[k].in_points('')}, {found[k].verdict}" for found in gains.values()),
             ", ".join(figure(found[k]) for found in rates.values()),
         ]
         for k, size in enumerate(sizes)
