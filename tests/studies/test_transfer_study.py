@@ -40,10 +40,9 @@ def test_held_back_classes_share_nothing_with_the_pretraining() -> None:
     assert judging <= seen(task, "validation") and len(target.rows("validation")) == 0
 
 
-def test_the_default_holds_back_half_of_the_classes() -> None:
+def test_the_published_classes_are_held_back_where_there_are_such() -> None:
     assert split_classes(coded("a,b,c,d,e"))[2] == ("d", "e")
-    assert split_classes(coded(",".join(["a", "b", *HELD_BACK])))[2] == HELD_BACK
-    assert len(split_classes(coded(",".join(HELD_BACK)))[2]) == 2, "all of them held back would leave none"
+    assert split_classes(coded("a,Sandal,b,Shirt,c"))[2] == HELD_BACK == ("Sandal", "Shirt")
 
 
 @pytest.mark.parametrize(
@@ -109,18 +108,18 @@ def test_rates_are_chosen_on_other_rows_than_those_that_judge() -> None:
 
 
 def test_transfer_beats_scratch_at_few_labels_of_fashion_mnist(real_data: Path) -> None:
-    """Six seeds, five classes that the backbone never saw, ten labelled images of each on average."""
-    study = STUDIES["transfer"]
-    settings = {"train_rows": 6000, "epochs": 2, "lr": 3e-3, "max_steps": 100}
-    record = study.run(gf.load("fashion-mnist"), Order(3, 0, settings, {}, IN_MEMORY, {"sizes": [10]}))
+    """Two classes that the backbone never saw, ten labelled images of each on average, 16 seeds."""
+    settings = {"train_rows": 6000, "lr": 3e-3, "max_steps": 60}
+    order = Order(8, 0, settings, {}, IN_MEMORY, {"sizes": [10]})
+    record = STUDIES["transfer"].run(gf.load("fashion-mnist"), order)
     accuracy = {name: 100 - found["mean"][0] for name, found in record["lines"][0]["series"].items()}
     assert (
-        accuracy[SCRATCH] > 50 and accuracy[FROZEN] > accuracy[SCRATCH] + 2 and accuracy[TUNED] > accuracy[SCRATCH] + 2
+        accuracy[SCRATCH] > 80 and accuracy[FROZEN] > accuracy[SCRATCH] + 2 and accuracy[TUNED] > accuracy[SCRATCH] + 2
     )
     told, frozen, tuned = record["answer"]
     assert told.startswith(
-        "With 10 labelled images of each class (50 in all) accuracy, with its 95 % interval over 6 seeds"
+        "With 10 labelled images of each class (20 in all) accuracy, with its 95 % interval over 16 seeds"
     )
     for said, name in ((frozen, "Frozen, new head"), (tuned, "Fine-tuned")):
         assert said.startswith(f"{name}, better than from scratch beyond doubt at 10 images of each class: +")
-    assert record["trainings"] == 1 + 3 * 6 and "The rate is 0.003 for all." in record["notes"][2]
+    assert record["trainings"] == 1 + 3 * 16 and "The rate is 0.003 for all." in record["notes"][2]

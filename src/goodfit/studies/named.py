@@ -260,7 +260,7 @@ STUDIES: dict[str, Study] = {
         "What do more networks of the same kind bring?", "fashion-mnist", _ensemble, validation=0.0, seeds=10,
     ),
     "transfer": Study(
-        "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
+        "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer, seeds=16,
         options=TRANSFER_OPTIONS,
     ),
     "double-descent": Study(
