@@ -82,12 +82,11 @@ def ways_to_learn(target: Task, base: Config, backbone: Backbone, means: Means) 
     shared = {name: value for name, value in given.items() if name not in (*ARCHITECTURE, *PRETRAINING_ALONE)}
     tuned = fine_tune(target, backbone, len(blocks(backbone.network())), dropout=base.dropout)
     frozen = freeze(target, backbone, means.device)
-    # convolutions are not vectorised: under torch.func they take ten times as long
-    kernel = "auto" if base.model == "mlp" else "side-by-side"
     return [
         Way(SCRATCH, target, Config(**network, **shared), tuning, steps=base.max_steps),
         Way(FROZEN, frozen, Config(depth=0, **shared), tuning, steps=base.max_steps),
-        Way(TUNED, target, Config(**tuned, **shared), tuning, kernel, base.max_steps),
+        # not vectorised: under torch.func perceptrons take longer, convolutions ten times as long
+        Way(TUNED, target, Config(**tuned, **shared), tuning, "side-by-side", base.max_steps),
     ]
 
 
