@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from goodfit.cli import main
@@ -66,3 +67,19 @@ def test_mistakes_are_one_line(
     assert main(arguments) == 2
     said = capsys.readouterr().err.strip()
     assert message in said and "\n" not in said and said.startswith("goodfit: error: ")
+
+
+def test_a_study_repeats_with_its_own_options(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (160, 1, 4, 4)).astype(np.uint8)
+    np.savez(tmp_path / "images.npz", images=images, labels=np.array(["a", "b b", "c", "d"])[np.arange(160) % 4])
+    out = tmp_path / "run"
+    arguments = ["study", "transfer", "--data", str(tmp_path / "images.npz"), "--held-back", "d,b b", "--sizes=4,2"]
+    fast = ["--seeds", "2", "--set", "width=3", "--set", "max_steps=2", "-q"]
+    assert main([*arguments, *fast, "--out", str(out)]) == 0
+    record = json.loads((out / "report.json").read_text())
+    assert "--held-back 'd,b b' --sizes 2,4" in record["repeat"]["command"]
+    assert [row[:2] for row in record["tables"][0]["rows"]] == [[2, 4], [4, 4]]
+    (out / "report.json").unlink()
+    assert main(["resume", str(out), "-q"]) == 0
+    again = json.loads((out / "report.json").read_text())
+    assert again["answer"] == record["answer"] and again["tables"] == record["tables"]

@@ -52,6 +52,23 @@ def test_the_backbone_is_the_network_without_its_head(pretrained: gf.Model, back
     np.testing.assert_allclose(pretrained.code.decode(logits), pretrained.predict(raw), atol=1e-5)
 
 
+def test_a_perceptron_of_images_is_a_backbone(tmp_path: Path) -> None:
+    task = striped(1, 8)
+    config = gf.Config(width=(12, 6), activation="selu", epochs=4, batch_size=32, lr=0.01)
+    pretrained = gf.train(config, task).model()
+    gf.save_model(pretrained, tmp_path / "dense")
+    backbone = open_backbone(tmp_path / "dense")
+    assert backbone.name == "dense (mlp)" and backbone.features == 6
+    frozen, raw = freeze(task, backbone).extractor, task.raw("test")
+    assert isinstance(frozen, FrozenBackbone) and isinstance(raw, np.ndarray)
+    weights = pretrained.members[0].weights
+    logits = frozen.features(raw) @ weights["layers.2.weight"].numpy().T + weights["layers.2.bias"].numpy()
+    np.testing.assert_allclose(pretrained.code.decode(logits), pretrained.predict(raw), atol=1e-5)
+    tuned = gf.train(gf.Config(**fine_tune(task, backbone, 1), epochs=2, batch_size=32, lr=0.01), task)[0].weights
+    for name, value in backbone.weights.items():
+        assert torch.equal(tuned[f"trunk.network.{name}"], value) == name.startswith("layers.0")
+
+
 def test_features_are_computed_once_for_a_population_of_heads(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,9 +142,9 @@ def test_what_cannot_be_combined_is_refused(backbone: Backbone, house_task: gf.T
 
 
 def test_what_is_no_backbone_is_named(house_task: gf.Task, tmp_path: Path) -> None:
-    perceptron = gf.train(gf.Config(epochs=1, width=4), striped(1, 8)).model()
+    linear = gf.train(gf.Config(epochs=1, depth=0), striped(1, 8)).model()
     with pytest.raises(gf.GoodfitError, match="model 'mlp' cannot be a backbone"):
-        backbone_of(perceptron, "x")
+        backbone_of(linear, "x")
     table = gf.train(gf.Config(epochs=1, width=4), house_task).model()
     with pytest.raises(gf.GoodfitError, match="backbone x does not see plain images"):
         backbone_of(table, "x")

@@ -180,7 +180,7 @@ def resume_study(folder: RunFolder, as_json: bool, quiet: bool) -> None:
 def _begin(request: StudyRequest, words: list[str], out: Path | None, as_json: bool, quiet: bool) -> None:
     axes = [word for name, values in request.vary.items() for word in ("--vary", f"{name}={typed(values)}")]
     options = [
-        word for name, value in request.options.items() if value is not None for word in (f"--{name}", str(value))
+        word for name, value in request.options.items() if value is not None for word in (f"--{name}", typed(value))
     ]
     left_out = (
         {"study", "vary", "options"}

@@ -19,6 +19,7 @@ from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
 from goodfit.studies.search import search_study
 from goodfit.studies.signals import signals_study
+from goodfit.studies.transfer import OPTIONS as TRANSFER_OPTIONS
 from goodfit.studies.transfer import transfer_study
 from goodfit.task import Task
 
@@ -146,7 +147,7 @@ def _transfer(task: Task | None, order: Order) -> dict[str, Any]:
     assert task is not None
     if order.axes:
         raise GoodfitError("the study 'transfer' varies the number of labelled images alone: leave out --vary")
-    return transfer_study(task, order.settings, seeds=order.seeds, seed=order.seed, means=order.means)
+    return transfer_study(task, order.settings, order.options, seeds=order.seeds, seed=order.seed, means=order.means)
 
 
 def _double_descent(task: Task | None, order: Order) -> dict[str, Any]:
@@ -279,7 +280,8 @@ STUDIES: dict[str, Study] = {
         "What do more networks of the same kind bring?", "fashion-mnist", _ensemble, validation=0.0, seeds=10,
     ),
     "transfer": Study(
-        "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer,
+        "Does a pretrained network help, and up to how many labelled images?", "fashion-mnist", _transfer, seeds=16,
+        options=TRANSFER_OPTIONS,
     ),
     "search": Study(
         "Does random search find better settings than a grid?", "california-housing", _search,

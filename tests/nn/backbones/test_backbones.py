@@ -50,7 +50,8 @@ def test_grey_and_colour_are_turned_into_one_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "count", "features"), [("cnn", 3, 1152), ("lenet", 4, 84), ("resnet-8", 4, 64), ("densenet-bc", 6, 132)]
+    ("model", "count", "features"),
+    [("cnn", 3, 1152), ("lenet", 4, 84), ("resnet-8", 4, 64), ("densenet-bc", 6, 132), ("mlp", 2, 256)],
 )
 def test_blocks_of_our_models(model: str, count: int, features: int) -> None:
     whole = build_model(gf.Config(model=model), (1, 28, 28), 5)
@@ -61,9 +62,20 @@ def test_blocks_of_our_models(model: str, count: int, features: int) -> None:
     assert [name for block in found for name in block] == [name for name, _ in network.named_parameters()]
 
 
-def test_a_perceptron_is_no_backbone() -> None:
-    with pytest.raises(gf.GoodfitError, match="model 'mlp' cannot be a backbone: take a network for images"):
-        without_head(build_model(gf.Config(), (1, 8, 8), 2), "mlp")
+def test_a_network_without_hidden_layers_is_no_backbone() -> None:
+    with pytest.raises(gf.GoodfitError, match="model 'mlp' cannot be a backbone: take a network with hidden layers"):
+        without_head(build_model(gf.Config(depth=0), (1, 8, 8), 2), "mlp")
+
+
+def test_a_perceptron_without_its_head_gives_its_last_hidden_units_undropped() -> None:
+    whole = build_model(gf.Config(width=(6, 5), activation="selu", norm="batch", dropout=0.5), (1, 4, 4), 3).eval()
+    x = torch.rand(7, 1, 4, 4, generator=RANDOM)
+    logits, head = whole(x), whole.get_submodule("layers.2")
+    network = without_head(whole, "mlp")
+    assert isinstance(head, nn.Linear) and "layers.2.weight" not in network.state_dict()
+    torch.testing.assert_close(head(network(x)), logits)
+    assert [len(block) for block in blocks(network)] == [2, 6], "norms belong to the last layer's block"
+    assert [getattr(layer, "active", None) for layer in network.get_submodule("dropouts").children()] == [True, False]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, MissingExtraError
 from goodfit.nn.dropout import KeyedDropout
+from goodfit.nn.mlp import MLP
 from goodfit.nn.models import make_module
 
 Build = Callable[[dict[str, Any]], nn.Module]
@@ -28,11 +29,17 @@ def without_head(module: nn.Module, name: str) -> nn.Module:
     """Return a named model without its last linear layer and the dropout before it.
 
     Raises:
-        GoodfitError: the model is no row of layers that ends in a linear one.
+        GoodfitError: the model is no row of layers that ends in a linear one, or nothing else.
     """
+    if isinstance(module, MLP) and len(module.layers) > 1:
+        del module.layers[-1], module.connects[-1]
+        module.dropouts[-1] = KeyedDropout(0.0)
+        return module
     layers = list(module.named_children())
     if not isinstance(module, nn.Sequential) or not isinstance(layers[-1][1], nn.Linear):
-        raise GoodfitError(f"model '{name}' cannot be a backbone: take a network for images, such as cnn or resnet-20")
+        raise GoodfitError(
+            f"model '{name}' cannot be a backbone: take a network with hidden layers, such as cnn, resnet-20 or mlp"
+        )
     layers.pop()
     while isinstance(layers[-1][1], KeyedDropout):
         layers.pop()
