@@ -53,9 +53,7 @@ def test_proposals_lie_in_the_space_and_follow_the_seed(method: str, space: Spac
     found = run(method, space, response, 24, seed=3)
     assert found == run(method, space, response, 24, seed=3) != run(method, space, response, 24, seed=4)
     for values in found:
-        assert values == space.at([min(u, 0.999999) if u == u else 0.5 for u in space.place(values)]) or all(
-            0 <= u <= 1 for u in space.place(values) if u == u
-        )
+        assert all(0 <= u <= 1 for u in space.place(values) if u == u)
         for dimension in space.dimensions:
             assert (dimension.setting in values) == dimension.is_active(values)
             value = values.get(dimension.setting)
@@ -80,7 +78,7 @@ def test_random_finds_the_optimum_of_a_known_response() -> None:
 
 
 def test_models_are_better_than_random_search() -> None:
-    """Medians over fixed seeds; both models also beat random search with many more trials on this smooth response."""
+    """Medians over fixed seeds; the Gaussian process with fewer trials."""
     blind = np.median([best("random", seed) for seed in range(12)])
     assert np.median([best("tpe", seed) for seed in range(8)]) < 0.6 * blind
     assert np.median([best("gp", seed, trials=32) for seed in range(3)]) < 0.1 * blind

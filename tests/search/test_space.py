@@ -79,7 +79,6 @@ def test_choices_by_example(setting: str, text: str, values: tuple[object, ...])
     domain = read_domain(setting, text)
     assert isinstance(domain, Choice) and domain.values == values
     assert read_domain(setting, str(domain)) == domain
-    assert [domain.at(domain.place(value)) for value in values] == list(values) or len(values) > 1
     assert Counter(domain.at((k + 0.5) / 60) for k in range(60)) == {value: 60 // len(values) for value in values}
 
 
@@ -101,7 +100,7 @@ def test_conditional_settings_are_there_only_where_their_condition_holds() -> No
     found = space.grid()
     assert len(found) == 5 + 5 * 5 == len({tuple(sorted(values.items())) for values in found})
     assert all(("momentum" in values) == (values["optimiser"] == "sgd") for values in found)
-    assert read_space(str(d).replace("=", "=", 1) for d in space.dimensions) == space
+    assert read_space(map(str, space.dimensions)) == space
 
 
 def test_conditions_may_depend_on_conditional_settings() -> None:

@@ -40,8 +40,11 @@ def projections(record: dict[str, Any]) -> Chart:
                     axes.xaxis.set_major_locator(MaxNLocator(4))
                 axes.tick_params(labelsize=7)
             row[0].set_ylabel(record["judged_by"], fontsize=8)
-        for axes, setting in zip(panels[-1], settings, strict=True):
-            axes.set_xlabel(setting["setting"])
+        for column, setting in zip(panels.T, settings, strict=True):
+            lows, highs = zip(*(axes.get_xlim() for axes in column), strict=True)
+            for axes in column:
+                axes.set_xlim(min(lows), max(highs))
+            column[-1].set_xlabel(setting["setting"])
     caption = (
         "Each point is a trial, in every panel of its row; green is the best of the row. The grid spends its trials on the same"
         " few values of the setting that matters, whatever the other settings are. What did worse than three of five is at the edge."

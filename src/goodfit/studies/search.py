@@ -74,6 +74,7 @@ def search_study(task: Task, config: Config, *, grids: int = 8, means: Means = I
         "notes": [
             "Searched: " + "; ".join(map(str, space.dimensions)) + ". Every grid has its own place: its first values are"
             f" drawn from the first {1 / LEVELS:.0%} of each range, the others follow at equal distances.",
+            f"What whole grids find is known from {grids} places only: more --seeds, more grids.",
             "All trainings share one seed, so the bands are about where trials lie, not about the luck of a training."
             f" {sum(t.state == DIVERGED for t in trials)} of {len(trials)} diverged and are nobody's best.",
             "The best of many is judged by the rows that chose it: these are values of a search, not of new data.",
