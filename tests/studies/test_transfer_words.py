@@ -51,17 +51,19 @@ def said(gains: list[Gain]) -> str:
 def test_the_answer_tells_what_is_beyond_doubt_from_what_is_undecided() -> None:
     assert said([SURE, SURE, DOUBTFUL]) == (
         "Fine-tuned, better than from scratch beyond doubt at 5 and 10 images of each class: +2.00 points (+1.00 to +3.00) at "
-        "5 and +2.00 points (+1.00 to +3.00) at 10. Undecided at 50, for the interval contains zero: +1.00 points (-1.00 to "
-        "+3.00) at 50. The advantage ends at 50: from there on no gain is beyond doubt."
+        "5 and +2.00 points (+1.00 to +3.00) at 10. Undecided at 50, where the interval contains zero: +1.00 points (-1.00 "
+        "to +3.00). The advantage ends at 50: from there on no gain is beyond doubt."
     )
     assert said([SURE, DOUBTFUL, WORSE]).endswith(
-        "Worse than from scratch beyond doubt at 50: -2.00 points (-3.00 to -1.00) at 50. The advantage ends at 10: from there "
+        "Worse than from scratch beyond doubt at 50: -2.00 points (-3.00 to -1.00). The advantage ends at 10: from there "
         "on no gain is beyond doubt."
     )
 
 
 def test_the_answer_claims_no_advantage_that_is_undecided() -> None:
-    assert said([DOUBTFUL] * 3).startswith("Fine-tuned, undecided at 5, 10 and 50, for the interval contains zero: ")
+    assert said([DOUBTFUL] * 3).startswith(
+        "Fine-tuned, undecided at 5, 10 and 50 images of each class, where the interval contains zero: "
+    )
     assert said([DOUBTFUL] * 3).endswith("at 50. No gain is beyond doubt.")
     assert said([SURE] * 3).endswith("at 50. The advantage does not end within these numbers.")
 

@@ -39,21 +39,23 @@ def _accuracy(errors: np.ndarray) -> str:
 
 
 _WORDS: dict[Verdict, str] = {
-    "better": "better than from scratch beyond doubt at {sizes} images of each class",
-    "undecided": "undecided at {sizes}, for the interval contains zero",
+    "better": "better than from scratch beyond doubt at {sizes}",
+    "undecided": "undecided at {sizes}, where the interval contains zero",
     "worse": "worse than from scratch beyond doubt at {sizes}",
 }
 
 
 def _verdicts(name: str, sizes: Sequence[int], gains: Sequence[Gain]) -> str:
     """Say at which sizes a way is better, undecided or worse, with the first and the last gain of each kind."""
-    clauses = []
+    clauses: list[str] = []
     for verdict, words in _WORDS.items():
         its = [k for k, gain in enumerate(gains) if gain.verdict == verdict]
         if its:
-            ends = dict.fromkeys((its[0], its[-1]))
-            examples = " and ".join(f"{gains[k].in_points()} at {sizes[k]}" for k in ends)
-            clauses.append(f"{words.format(sizes=_listed([sizes[k] for k in its]))}: {examples}.")
+            where = _listed([sizes[k] for k in its]) + (" images of each class" if not clauses else "")
+            told = [gains[its[0]].in_points()]
+            if len(its) > 1:
+                told = [f"{gains[k].in_points()} at {sizes[k]}" for k in (its[0], its[-1])]
+            clauses.append(f"{words.format(sizes=where)}: {' and '.join(told)}.")
     return " ".join(clause[0].upper() + clause[1:] for clause in [f"{name}, {clauses[0]}", *clauses[1:]])
 
 
