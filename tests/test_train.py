@@ -135,7 +135,7 @@ KILLED = """
 import sys, pandas as pd, goodfit as gf
 frame = pd.read_csv(sys.argv[1])
 task = gf.Task.from_frame(frame, "price", id="id")
-configs = gf.vary(gf.Config(width=16, lr=1e-2, batch_size=32), epochs=range(2, 400, 2))
+configs = gf.vary(gf.Config(width=16, lr=1e-2, batch_size=32), epochs=[*range(2, 42, 2), *range(50_000, 50_100)])
 print("go", flush=True)
 gf.train(configs, task, folder=sys.argv[2])
 """
@@ -153,7 +153,7 @@ def test_a_kill_loses_no_finished_training(houses_csv: Path, tmp_path: Path) -> 
     assert store.exists()
     folder = gf.RunFolder.open(tmp_path / "run")
     done = folder.store.trainings()
-    assert 7 <= len(done) < 199
+    assert 7 <= len(done) <= 20
     for digest, _, _, record, curve in done:
         assert len(curve) == record["epochs"] + 1 and folder.tensors(digest, record["weights_sha256"])
 

@@ -316,7 +316,7 @@ def test_time_limit_is_kept(houses_csv: Path, tmp_path: Path) -> None:
         "patience=100000",
     ]
     assert main([*arguments, "--out", str(tmp_path / "r"), "-q"]) == 0
-    assert time.monotonic() - started < 9
+    assert time.monotonic() - started < 40, "minutes without a limit"
     report = json.loads((tmp_path / "r" / "report.json").read_text())
     assert report["status"] == "out of time" and any("time limit" in limit for limit in report["verdict"]["limits"])
 

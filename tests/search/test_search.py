@@ -146,23 +146,26 @@ def opened(folder: Path) -> optuna.Study:
 def test_a_process_that_is_killed_leaves_no_running_trial(
     house_task: gf.Task, houses_csv: Path, tmp_path: Path
 ) -> None:
-    """SIGKILL in the middle of the second batch or later, then the same search in this process."""
+    """SIGKILL in the middle of the third batch, then the same search in this process."""
     code = """
-        import sys, pandas as pd, goodfit as gf
+        import os, signal, sys, pandas as pd, goodfit as gf
         from goodfit.search import search
+
+        begun, last = 0, float("inf")
+
+        def listen(progress):
+            global begun, last
+            begun, last = begun + (progress.epoch <= last), progress.epoch
+            if begun == 3 and progress.epoch > 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         task = gf.Task.from_frame(pd.read_csv(sys.argv[1]), "price", id="id")
         search(task, gf.Config(width=8, epochs=40, batch_size=16, patience=None), {"lr": "log(1e-5, 1e-1)"}, method="tpe",
-               trials=24, batch=4, confirm=1, finalists=1, folder=sys.argv[2])
+               trials=24, batch=4, confirm=1, finalists=1, folder=sys.argv[2], on_progress=listen)
     """
     folder = tmp_path / "run"
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(houses_csv), str(folder)])
-    until = time.monotonic() + 120
-    while time.monotonic() < until and child.poll() is None:
-        if (folder / "optuna.sqlite").exists() and written(folder) >= 4:
-            break
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(houses_csv), str(folder)], timeout=300)
+    assert child.returncode == -signal.SIGKILL
     before = opened(folder).trials
     assert 4 <= len(before) < 24 and {trial.state for trial in before} == {TrialState.COMPLETE}
     task = gf.Task.from_frame(pd.read_csv(houses_csv), "price", id="id")
@@ -173,13 +176,6 @@ def test_a_process_that_is_killed_leaves_no_running_trial(
     after = opened(folder).trials
     assert [trial.values for trial in after[: len(before)]] == [trial.values for trial in before]
     assert len(after) == 24 and {trial.state for trial in after} == {TrialState.COMPLETE}
-
-
-def written(folder: Path) -> int:
-    try:
-        return len(opened(folder).trials)
-    except Exception:  # the file is there before its tables are
-        return 0
 
 
 def test_the_study_on_disk_opens_in_optuna_and_holds_everything(house_task: gf.Task, tmp_path: Path) -> None:
@@ -237,7 +233,7 @@ def test_a_time_limit_is_kept_and_something_is_found(house_task: gf.Task) -> Non
     searched(house_task, trials=2)  # whatever is compiled or measured is by now
     began = time.monotonic()
     found = searched(house_task, base=BASE.replace(epochs=100_000), trials=8, time_limit=3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30, "minutes without a limit"
     assert {t.state for t in found.trials} == {"out of time"} and found.standings[0].values
     assert found.best.lr > 0 and "8 ran out of time" in " ".join(describe_search(found)["answer"])
 
