@@ -24,7 +24,8 @@ from goodfit.data import mapped
 from goodfit.data.images import PixelPreparation, read_images
 from goodfit.data.mapped import Rows, places_in_file
 from goodfit.population import KERNELS, Part, StreamedPart
-from goodfit.training.train import explain, make_problem
+from goodfit.training.tensors import make_problem
+from goodfit.training.train import explain
 
 CPU = torch.device("cpu")
 WatchMemory = Callable[[str], AbstractContextManager[Any]]

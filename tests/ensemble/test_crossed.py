@@ -8,7 +8,7 @@ from goodfit.data.splits import fold_numbers
 from goodfit.ensemble import choose_ensemble, crossed, make_pool
 from goodfit.ensemble.crossed import worth_crossing
 from goodfit.population.own_data import OwnData
-from goodfit.training.train import choose_device, make_problem
+from goodfit.training.tensors import choose_device, make_problem
 
 BASE = gf.Config(width=8, epochs=6, lr=1e-2, batch_size=32, numeric="standard")
 

@@ -9,7 +9,7 @@ import pytest
 import goodfit as gf
 from goodfit.ensemble import choose_ensemble
 from goodfit.population.own_data import OwnData
-from goodfit.training.train import choose_device, make_problem
+from goodfit.training.tensors import choose_device, make_problem
 
 BASE = gf.Config(width=8, epochs=5, lr=1e-2, batch_size=32, numeric="standard")
 

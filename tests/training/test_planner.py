@@ -14,7 +14,8 @@ import goodfit as gf
 from goodfit.population import KERNELS, Problem, train_population
 from goodfit.training import measure, planner
 from goodfit.training.planner import group_by_data, plan
-from goodfit.training.train import explain, make_problem
+from goodfit.training.tensors import make_problem
+from goodfit.training.train import explain
 
 WatchMemory = Callable[[str], AbstractContextManager[Any]]
 CONFIG = gf.Config(width=16, epochs=4, lr=1e-2, batch_size=32)

@@ -36,7 +36,7 @@ from goodfit.task import Task
 from goodfit.training import RunFolder
 from goodfit.training.files import plain_json, write_bytes
 from goodfit.training.folder import environment, new_run_path
-from goodfit.training.train import choose_device
+from goodfit.training.tensors import choose_device
 from goodfit.wording import count, figure
 
 MOST_SHOWN = 8

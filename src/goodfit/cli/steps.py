@@ -21,7 +21,7 @@ from goodfit.report import write_report
 from goodfit.task import Task
 from goodfit.training import RunFolder
 from goodfit.training.folder import environment, new_run_path
-from goodfit.training.train import choose_device
+from goodfit.training.tensors import choose_device
 
 
 class StepRequest(Request):

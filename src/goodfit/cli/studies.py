@@ -37,7 +37,7 @@ from goodfit.task import Task
 from goodfit.training import RunFolder
 from goodfit.training.files import plain_json
 from goodfit.training.folder import environment, new_run_path
-from goodfit.training.train import choose_device
+from goodfit.training.tensors import choose_device
 from goodfit.wording import figure
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)

@@ -20,7 +20,7 @@ from goodfit.report import write_report
 from goodfit.task import Task
 from goodfit.training import RunFolder, explain
 from goodfit.training.folder import new_run_path
-from goodfit.training.train import choose_device
+from goodfit.training.tensors import choose_device
 from goodfit.transfer import LAYER_RATE, fine_tune, freeze, open_backbone
 
 INTERRUPTED = 130

@@ -18,7 +18,7 @@ from goodfit.population.start import first_network
 from goodfit.randomness import numpy_generator
 from goodfit.recipe.bare import without_regularisation
 from goodfit.task import Task
-from goodfit.training.train import make_problem
+from goodfit.training.tensors import make_problem
 from goodfit.wording import figure
 
 TOLERANCE = 0.25

@@ -7,6 +7,7 @@ from typing import Any
 
 from goodfit.recipe.candidates import describe_candidates
 from goodfit.recipe.improvement import best_setting
+from goodfit.recipe.pace import is_short
 from goodfit.recipe.steps import Steps
 from goodfit.recipe.summary import summarise_task
 from goodfit.runs import Runs
@@ -35,14 +36,14 @@ def _coarse(steps: Steps) -> Evidence:
 
 def _refine(steps: Steps) -> Evidence:
     before = _coarse(steps)
-    return before | {"candidates": described(steps.refine())}
+    return before | {"candidates": described(steps.refine(), steps.pace())}
 
 
 def _curves(steps: Steps) -> Evidence:
     before = _coarse(steps)
     runs = steps.refine()
     improved = steps.improve(runs)
-    return before | {"candidates": described(runs + improved.runs), "curves": improved.evidence}
+    return before | {"candidates": described(runs + improved.runs, steps.pace()), "curves": improved.evidence}
 
 
 STEPS: dict[str, tuple[str, str, Callable[[Steps], Evidence]]] = {
@@ -80,7 +81,9 @@ def step_record(steps: Steps, name: str, title: str, evidence: Evidence, began: 
     )  # fmt: skip
 
 
-def described(runs: Runs) -> Evidence:
+def described(runs: Runs, pace: Evidence | None) -> Evidence:
     """Return the candidates of step 5 as JSON values; their best setting counts as chosen."""
     found = describe_candidates(runs, best_setting(runs))
+    if pace and is_short(pace):
+        found["text"] += f" {pace['text']}"
     return found | {"curves": []}  # those of the best setting are read and drawn by themselves

@@ -109,7 +109,7 @@ def run_own_recipe(
     runs = steps.refine()
     improved = steps.improve(runs)
     runs += improved.runs
-    evidence |= {"candidates": described(runs), "curves": improved.evidence}
+    evidence |= {"candidates": described(runs, steps.pace()), "curves": improved.evidence}
     best = best_training(runs)
     record = step_record(steps, "recipe", f"The seven steps on {task.name}", evidence, began) | {
         "asked": list(evidence),

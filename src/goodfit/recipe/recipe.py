@@ -38,7 +38,7 @@ from goodfit.training.folder import environment
 
 INTERRUPTED = "interrupted"
 """Stage that marks a run folder whose trainings were ended by Ctrl-C, and judged as they were."""
-BEFORE_REFINEMENT = ("data", "baselines", "initial loss", "overfit", "learning rate", "coarse grid")
+BEFORE_REFINEMENT = ("data", "baselines", "initial loss", "overfit", "learning rate", "pace", "coarse grid")
 
 
 def run_recipe(
@@ -74,6 +74,7 @@ def run_recipe(
     report["overfit"] = steps.overfit()
     report["learning_rate"] = steps.learning_rate()
     report["coarse"] = steps.coarse()
+    report["pace"] = steps.pace()
     runs = steps.refine()
     if steps.interruption.asked() and not any(t.best_epoch for t in runs):
         raise KeyboardInterrupt  # nothing has been learnt yet that could be judged

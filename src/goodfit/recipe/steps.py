@@ -14,13 +14,14 @@ from goodfit.recipe.improvement import Improved, improve
 from goodfit.recipe.initial_loss import check_initial_loss
 from goodfit.recipe.interruption import Interruption
 from goodfit.recipe.overfit import overfit_small_sample
+from goodfit.recipe.pace import find_pace, paced
 from goodfit.recipe.plan import SILENT, Listener, refinement
 from goodfit.recipe.presets import Preset
 from goodfit.runs import Runs
 from goodfit.search import find_learning_rate
 from goodfit.studies.comparison import Means
 from goodfit.task import Task
-from goodfit.training import RunFolder, train
+from goodfit.training import RunFolder, forecast, train
 from goodfit.training.files import plain_json
 
 SAME_RATE = 0.2
@@ -92,7 +93,13 @@ class Steps:
     def candidates(self) -> list[Config]:
         """Return the grid of step 5, which steps 2 to 4 have informed."""
         budget, rate, highest = self._informed()
-        return refinement(budget, self.task, self.started(), rate, highest, self.fixed)
+        return self._paced(refinement(budget, self.task, self.started(), rate, highest, self.fixed))
+
+    def pace(self) -> dict[str, Any] | None:
+        """Return how much of the candidates' work the time limit leaves room for; None without a limit."""
+        if self._clock.limit is None:
+            return None
+        return self._once("pace", "what the time limit leaves room for", self._find_pace)
 
     def started(self) -> Config:
         """Return the config with what step 2 changed, where it was done."""
@@ -132,11 +139,25 @@ class Steps:
         highest = max(self.learning_rate()["interval"][1], rate)
         return [min(rate * factor, highest) for factor in self.budget.rate_factors]
 
+    def _find_pace(self) -> dict[str, Any]:
+        whole = self._uninformed()
+        seconds = forecast(whole, self.task, self._device)
+        # what comes before and after the candidates costs these shares of them
+        left = (self._clock.left_for_candidates() or 0.0) / (1 + COARSE_SHARE + IMPROVEMENT_SHARE)
+        return find_pace(whole, seconds, left, self.fixed)
+
+    def _paced(self, configs: list[Config]) -> list[Config]:
+        pace = self.pace()
+        return configs if pace is None else paced(configs, pace)
+
+    def _uninformed(self) -> list[Config]:
+        """Return candidates as step 5 would try them if the steps before found nothing: as many, and as long."""
+        return refinement(self.budget, self.task, self.config, self.config.lr, np.inf, self.fixed)
+
     def _refinement_steps(self) -> float:
         """Return about how many steps the candidates of step 5 will take together."""
-        trainings = len(refinement(self.budget, self.task, self.config, self.config.lr, np.inf, self.fixed))
         per_epoch = np.ceil(len(self.task.rows("train")) / self.config.batch_size)
-        return float(trainings * min(self.config.epochs * per_epoch, self.config.max_steps or np.inf))
+        return float(sum(min(c.epochs * per_epoch, c.max_steps or np.inf) for c in self._paced(self._uninformed())))
 
     def _informed(self) -> tuple[Preset, float, float]:
         """Return the budget, the rate and the highest rate of step 5, as the coarse grid changed them."""

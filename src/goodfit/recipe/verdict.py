@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from goodfit.recipe.pace import is_short
 from goodfit.wording import count, figure
 
 UNITS_BETTER = {True: "higher is better", False: "lower is better"}
@@ -61,6 +62,8 @@ def _limits(report: dict[str, Any]) -> list[str]:
     still = _still_improving(report)
     if still:
         limits.append(still)
+    if report["pace"] and is_short(report["pace"]):
+        limits.append(report["pace"]["text"])
     if report["status"] == "out of time":
         limits.append("The time limit ended some trainings early: more time may give a better model.")
     if report["status"] == "interrupted":

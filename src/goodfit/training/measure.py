@@ -24,6 +24,8 @@ WORTH_STEPS = 500
 """Network-steps of work below which alternatives are not measured."""
 MEMBERS, STEPS = 8, 3
 """Networks and steps of a measurement, after a first step that is not counted."""
+LONG_ENOUGH, MOST_STEPS = 0.03, 200
+"""Seconds below which more steps are taken, for a call costs time of its own; up to so many."""
 
 
 def worth_measuring(configs: Sequence[Config], problem: Problem) -> bool:
@@ -59,10 +61,15 @@ def _measure(configs: Sequence[Config], problem: Problem, kernel: str) -> float:
         return Batches(part, places, np.full(shape, batch), np.ones(shape, np.float32), np.full(shape, 1e-4), 0)
 
     members.advance(batches(1))
-    work = batches(STEPS)
-    started = time.perf_counter()
-    members.advance(work)
-    return (time.perf_counter() - started) / STEPS / len(alike)
+    steps = STEPS
+    while True:
+        work = batches(steps)
+        started = time.perf_counter()
+        members.advance(work)
+        seconds = time.perf_counter() - started
+        if seconds >= LONG_ENOUGH or steps >= MOST_STEPS:
+            return seconds / steps / len(alike)
+        steps *= 4
 
 
 def _mark(configs: Sequence[Config], problem: Problem, kernel: str) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from goodfit.config import Config
 from goodfit.data.augmentation import read_augmentation
@@ -16,14 +15,15 @@ from goodfit.losses import cross_entropy, find_loss
 from goodfit.nn.models import check_names
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.optim.schedules import rate_table
-from goodfit.population import KERNELS, EpochRecord, Part, Problem, StreamedPart, train_population
+from goodfit.population import KERNELS, EpochRecord, Problem, train_population
 from goodfit.runs import Runs, Training
-from goodfit.task import PartName, Task
+from goodfit.task import Task
 from goodfit.training.folder import RunFolder
 from goodfit.training.keep import FolderKeeper, Keeper, MemoryKeeper
 from goodfit.training.measure import seconds_per_step
 from goodfit.training.planner import Population, check_kernel, group_by_data, plan
 from goodfit.training.pruning import Pruning, replay
+from goodfit.training.tensors import choose_device, make_problem
 
 
 @dataclass(frozen=True)
@@ -123,35 +123,6 @@ def explain(
         problem = make_problem(task, configs[positions[0]], target_device)
         populations += plan(configs, positions, problem, kernel, seconds_per_step)
     return [(population, configs[population.positions[0]]) for population in populations]
-
-
-def make_problem(task: Task, config: Config, device: torch.device) -> Problem:
-    """Return what a config trains on: tensors, or samples that are streamed because they do not fit in memory."""
-
-    def part(name: PartName) -> Part | StreamedPart:
-        y = torch.from_numpy(task.code.encode(task.truth(name)))
-        x = task.samples(config, name, device)
-        if isinstance(x, np.ndarray):
-            return Part(torch.from_numpy(x), y).to(device)
-        return StreamedPart(x, y.to(device), device)
-
-    if config.fold is not None:
-        both = part("development")
-        return Problem(both, both, task.code.outputs, find_loss(config.loss, task.kind), lambda c: task.judged_by(c)[1])
-    validation = part("validation") if len(task.rows("validation")) else None
-    return Problem(part("train"), validation, task.code.outputs, find_loss(config.loss, task.kind))
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` takes a GPU where there is one."""
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device("cuda" if there["cuda"] else "cpu")
-    if name not in there:
-        raise GoodfitError(f"device '{name}' is unknown: choose auto, cpu, cuda or mps")
-    if not there[name]:
-        raise GoodfitError(f"device '{name}' is not there on this machine: choose --device cpu or auto")
-    return torch.device(name)
 
 
 def check_configs(configs: Sequence[Config], task: Task) -> None:

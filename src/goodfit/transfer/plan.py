@@ -10,7 +10,7 @@ from goodfit.data.images import PixelPreparation
 from goodfit.errors import GoodfitError
 from goodfit.nn.backbones import Backbone, FineTuning, FrozenBackbone
 from goodfit.task import Task
-from goodfit.training.train import choose_device
+from goodfit.training.tensors import choose_device
 from goodfit.wording import count
 
 LAYER_RATE = 0.4

@@ -13,7 +13,7 @@ from goodfit.population.own_data import noisy_targets, training_rows
 from goodfit.randomness import numpy_generator
 from goodfit.studies.double_descent.points import Measured
 from goodfit.task import Task
-from goodfit.training.train import make_problem
+from goodfit.training.tensors import make_problem
 
 CPU = torch.device("cpu")
 
