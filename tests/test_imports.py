@@ -26,10 +26,10 @@ FLOORS = [
         "paired",
     },  # ground
     {"nn", "optim", "losses"},  # parts
+    {"landscape", "byhand"},  # aside
     {"population"},  # engine
     {"model", "runs", "load", "training"},  # verb
     {"search", "ensemble", "baselines", "recipe", "estimators", "studies", "transfer"},  # clients
-    {"landscape", "byhand"},  # aside
     {"report"},  # telling
     {"cli", "own_module", "__main__"},  # faces
 ]

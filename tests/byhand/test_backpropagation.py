@@ -19,7 +19,7 @@ from goodfit.errors import GoodfitError
 from goodfit.nn import ACTIVATIONS
 from goodfit.randomness import numpy_generator
 from goodfit.report.explain_latex import latex_explanation
-from goodfit.report.explain_page import SECTIONS, render_explanation
+from goodfit.report.explain_page import SECTIONS, remarks, render_explanation
 from goodfit.report.formulas import to_html, to_latex
 
 
@@ -37,6 +37,25 @@ def test_the_worked_example() -> None:
     assert after["L"] == pytest.approx((1.3478375 - 0.8) ** 2 / 2, abs=1e-9)
     path = next(line for line in step.paths if line.name == "dL/dw1")
     assert (path.formula, path.numbers) == ("dL/dy' · dy'/dh1 · dh1/dw1", "2.1 · 1 · 0.5")
+
+
+def test_the_slip_in_the_published_numbers_is_named() -> None:
+    """Printed: w2 = 0.895 and y' = 1.3478 after the step; they do not go together."""
+    network = make_network()
+    after = explain(network, EXAMPLE_X, EXAMPLE_Y, eta=0.1).network.weights
+    for w2, output in ((after[1], 1.3478375), (0.895, 1.3478375 + 0.79 * (0.895 - 0.29))):
+        w1, _, w3, w4, w5, w6 = after
+        assert w5 * (w1 * 0.5 + w2) + w6 * (w3 * 0.5 + w4) == pytest.approx(output, abs=1e-9)
+    assert any("prints w2 = 0.895" in remark and "w2 = 0.29" in remark for remark in remarks(network))
+    assert not remarks(make_network(weights=(1.0, 0.5, 0.5, 0.7, 1.0, 2.5)))
+
+
+def test_latex_breaks_long_equations() -> None:
+    network = make_network((9, 2, 2), activation="mish", loss="cross-entropy", biases="random")
+    document = latex_explanation(explain(network, *draw_sample(network)))
+    rows = [row.strip() for row in document.splitlines() if "&" in row and "w_{" in row]
+    terms = [row.count(r"\cdot") for row in rows]
+    assert max(terms) <= 9 and any(row.startswith(r"&\quad +") for row in rows)
 
 
 def test_a_published_example() -> None:

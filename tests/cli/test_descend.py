@@ -49,6 +49,8 @@ def test_landscape_and_constrained(
         (["descend", "bowl", "--start", "1,2,3"], "has 3 numbers, but a point on 'bowl' has 2"),
         (["descend", "bowl", "--method", "newtn"], "did you mean 'newton'"),
         (["descend", "bowl", "--seeds", "4"], "without --noise"),
+        (["descend", "bowl", "--steps", "0"], "--steps 0: give at least 1"),
+        (["descend", "bowl", "--noise", "1", "--seeds", "0"], "--seeds 0: give at least 1"),
         (["descend", "parabola", "--surface", "a.png"], "needs a function of two variables"),
         (["descend", "parabola", "--set", "width=4"], "setting 'width' does nothing in a descent"),
         (["descend", "ravine:0.5"], "a condition number from 1"),

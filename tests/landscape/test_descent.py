@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import line_search, minimize
 
 from goodfit.config import Config
 from goodfit.landscape import METHODS, Terrain, descend, find_function, judge
+from goodfit.landscape.line_search import wolfe_step
 from goodfit.optim import OPTIMISERS
 
 
@@ -50,9 +51,18 @@ def test_newton() -> None:
     assert safe.speed and safe.speed.order == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.parametrize("function", ["exp(x) - x", "cosh(0.5*x) + 0.2*x"])
+def test_newtons_order_is_two_where_the_third_derivative_is_not_zero(function: str) -> None:
+    """On cosh(0.5 x) alone it is 3 (above); tilted a little, the minimum has a third derivative and the order is 2."""
+    landscape = find_function(function)
+    speed = judge(descend(landscape, "newton", [(2.0,)]), Terrain.survey(landscape))[0].speed
+    assert speed and speed.order == pytest.approx(2, abs=0.05)
+
+
 @pytest.mark.parametrize("function", ["bowl", "rosenbrock", "himmelblau", "beale"])
 @pytest.mark.parametrize(
-    ("method", "theirs"), [("newton-safeguarded", "trust-exact"), ("cg", "CG"), ("lbfgs", "L-BFGS-B")]
+    ("method", "theirs"),
+    [("newton-safeguarded", "trust-exact"), ("newton-safeguarded", "Newton-CG"), ("cg", "CG"), ("lbfgs", "L-BFGS-B")],
 )
 def test_against_scipy(function: str, method: str, theirs: str) -> None:
     landscape = find_function(function)
@@ -61,10 +71,36 @@ def test_against_scipy(function: str, method: str, theirs: str) -> None:
     def at(f: object) -> object:
         return lambda x: f(torch.from_numpy(np.asarray(x))).numpy()  # type: ignore[operator]
 
-    extra = {"hess": at(landscape.hessian)} if theirs == "trust-exact" else {}
+    extra = {"hess": at(landscape.hessian)} if theirs in ("trust-exact", "Newton-CG") else {}
+    precise = {"xtol": 1e-12} if theirs == "Newton-CG" else {"gtol": 1e-10}
     found = minimize(lambda x: float(at(landscape.value)(x)), trace.points[-1] + 1e-2, jac=at(landscape.gradient),
-                     method=theirs, options={"gtol": 1e-10}, **extra)  # fmt: skip
+                     method=theirs, options=precise, **extra)  # fmt: skip
     np.testing.assert_allclose(trace.points[-1], found.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("function", ["bowl", "rosenbrock", "himmelblau", "beale", "tilted-ravine:100"])
+@pytest.mark.parametrize("curvature", [0.1, 0.9])
+def test_line_search_keeps_what_scipys_keeps(function: str, curvature: float) -> None:
+    """Both steps fulfil the strong Wolfe conditions, worked out here once more."""
+    landscape = find_function(function)
+
+    def f(x: np.ndarray) -> float:
+        return float(landscape.value(torch.from_numpy(x)))
+
+    def slope(x: np.ndarray) -> np.ndarray:
+        return landscape.gradient(torch.from_numpy(x)).numpy()
+
+    random = np.random.default_rng(1)
+    for _ in range(10):
+        x = random.uniform(*np.array(landscape.box).T)
+        p = -slope(x) / np.linalg.norm(slope(x))  # else SciPy gives up on the steepest
+        first = torch.ones(1, 1, dtype=torch.float64)
+        ours = float(wolfe_step(landscape, torch.from_numpy(x[None]), torch.from_numpy(p[None]), first, curvature))
+        theirs = line_search(f, slope, x, p, c1=1e-4, c2=curvature, maxiter=60)[0]
+        assert theirs is not None
+        for t in (ours, theirs):
+            assert t > 0 and f(x + t * p) <= f(x) + 1e-4 * t * slope(x) @ p
+            assert abs(slope(x + t * p) @ p) <= curvature * abs(slope(x) @ p)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

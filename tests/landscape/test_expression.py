@@ -4,6 +4,7 @@ import builtins
 import math
 import os
 import subprocess
+import tracemalloc
 
 import pytest
 import torch
@@ -49,6 +50,28 @@ def test_constraints() -> None:
     assert float(parse_relation("x >= y").difference.value(point)) == 1
     with pytest.raises(GoodfitError, match=r"position 6.*=, <= or >= is expected"):
         parse_relation("x + y")
+
+
+BOMBS = {
+    "powers": "9**9**9**9", "powers of x": "x" + "**9" * 39, "many powers": "x" + "**9" * 160, "brackets": "(" * 100_000 + "x" + ")" * 100_000,
+    "open brackets": "(" * 100_000, "signs": "-" * 100_000 + "x", "functions": "sin(" * 100_000 + "x" + ")" * 100_000,
+    "a long number": "9" * 1_000_000, "a long name": "x" * 1_000_000, "a long sum": "+x" * 1_000_000, "spaces": " " * 1_000_000 + "x",
+    "a huge exponent": "x^1e308", "an exponent beyond doubles": "x^1e99999999", "factors": "x*" * 249 + "x",
+    "a small letter of another alphabet": "\u0445 + 1", "full width": "\uff58^2", "a minus that is none": "x \u2212 1",
+    "superscript": "x\u00b2", "right to left": "x\u202e+1", "zero width": "x\u200b+1", "surrogate": "x\ud800",
+    "dunder": "__import__", "attribute": "x.__init__.__globals__", "walrus": "(x:=1)", "format": "{x.__class__}", "null": "\x00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_do_not_explode(name: str) -> None:
+    """They are read or refused at once: no long computation, no deep recursion, no memory."""
+    tracemalloc.start()
+    try:
+        _read(BOMBS[name])
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 def _read(text: str) -> None:

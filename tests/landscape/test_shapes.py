@@ -46,6 +46,13 @@ def test_convexity(text: str, kind: str) -> None:
         assert middle > (a + b) / 2 and np.allclose(chord.middle, (np.array(chord.a) + np.array(chord.b)) / 2)
 
 
+def test_curvature_in_words() -> None:
+    """Constant eigenvalues are not said to lie at two places; equal places of two extremes do not make them constant."""
+    assert "eigenvalues of the Hessian are -2 and 2 everywhere" in check_convexity(find_function("saddle")).words()[0]
+    assert "lies between -48 at (-2, -2)" in check_convexity(find_function("x^4 - y^4").on([(-2, 2)] * 2)).words()[0]
+    assert "are 1 and 1000 everywhere" in check_convexity(find_function("tilted-ravine:1000")).words()[0]
+
+
 def test_convexity_needs_values() -> None:
     with pytest.raises(GoodfitError, match="'log\\(x\\)' has no finite value at -5"):
         check_convexity(find_function("log(x)"))

@@ -30,8 +30,9 @@ def order(settings: dict[str, object], **axes: list[object]) -> Order:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_answers_with_a_page(
-    name: str, images: gf.Task, house_task: gf.Task, request: pytest.FixtureRequest
+    name: str, images: gf.Task, house_task: gf.Task, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("goodfit.studies.optimisers.STEPS", 20)
     if name == "minibatch":
         request.getfixturevalue("real_data")
     study = STUDIES[name]

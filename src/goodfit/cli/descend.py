@@ -47,11 +47,9 @@ def descend_command(
         str | None, typer.Option(help="Learning rates of methods without brackets: 0.05,0.2. Default: each its own.")
     ] = None,
     schedule: Annotated[str, typer.Option(help="Schedules of the rate, separated by commas.")] = "constant",
-    steps: Annotated[int, typer.Option(min=1, help="Steps at most.")] = 100,
+    steps: Annotated[int, typer.Option(help="Steps at most.")] = 100,
     noise: Annotated[float, typer.Option(help="Standard deviation of normal noise on the gradient.")] = 0.0,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Runs with noise of their own; default 20 with noise.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Runs with noise of their own; default 20 with noise.")] = None,
     on: Annotated[str | None, typer.Option(help="Interval or box to look at: -2:2, or -2:2,-1:3.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of optimiser or schedule, such as momentum=0.5.")
@@ -73,6 +71,9 @@ def descend_command(
         raise GoodfitError(f"the page {page} must end in .html")
     if surface is not None and landscape.dimension == 1:
         raise GoodfitError(f"--surface needs a function of two variables, '{landscape.name}' has one: use --plot")
+    for option, value in (("steps", steps), ("seeds", seeds)):
+        if value is not None and value < 1:
+            raise GoodfitError(f"--{option} {value}: give at least 1")
     if noise == 0 and (seeds or 1) > 1:
         raise GoodfitError(f"--seeds {seeds} without --noise would be {seeds} times the same run: give --noise")
     starts = read_starts(start, landscape) if start else None

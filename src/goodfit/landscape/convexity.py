@@ -47,6 +47,7 @@ class Convexity:
         against_convex, against_concave: the chord that proves the function is not so, None where none was found.
         against_sublevel: two points of a sublevel set whose middle is outside it, None where none was found.
         looked_at: points of the grid and chords.
+        quadratic: whether the eigenvalues are the same at all points.
     """
 
     lowest: float
@@ -57,6 +58,7 @@ class Convexity:
     against_concave: Chord | None
     against_sublevel: Chord | None
     looked_at: tuple[int, int]
+    quadratic: bool
 
     @property
     def kind(self) -> str:
@@ -71,6 +73,11 @@ class Convexity:
         curvature = "second derivative" if len(self.lowest_at) == 1 else "eigenvalue of the Hessian"
         if figure(self.lowest) == figure(self.highest):
             said = [f"{self.kind}: the {curvature} is {figure(self.lowest)} everywhere ({points} points looked at)"]
+        elif self.quadratic:
+            said = [
+                f"{self.kind}: the eigenvalues of the Hessian are {figure(self.lowest)} and {figure(self.highest)}"
+                f" everywhere ({points} points looked at)"
+            ]
         else:
             said = [
                 f"{self.kind}: the {curvature} lies between {figure(self.lowest)} at {_place(self.lowest_at)} and "
@@ -117,6 +124,7 @@ def check_convexity(landscape: Landscape) -> Convexity:
             "everywhere; choose another with --on"
         )
     curvatures, axes = torch.linalg.eigh(landscape.hessian(places).nan_to_num(0, 0, 0))
+    spread = (curvatures.amax(0) - curvatures.amin(0)).max()
     low, high = int(curvatures[:, 0].argmin()), int(curvatures[:, -1].argmax())
     ends = [_far_ends(landscape), _close_ends(landscape, places[low], axes[low, :, 0]),
             _close_ends(landscape, places[high], axes[high, :, -1])]  # fmt: skip
@@ -141,6 +149,7 @@ def check_convexity(landscape: Landscape) -> Convexity:
         float(curvatures[low, 0]), tuple(places[low].tolist()), float(curvatures[high, d - 1]),
         tuple(places[high].tolist()), worst(middle - mean, mean), worst(mean - middle, mean),
         worst(middle - higher, higher), (len(places), len(a)),
+        bool(spread <= ROUNDING * curvatures.abs().max()),
     )  # fmt: skip
 
 

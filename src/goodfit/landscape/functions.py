@@ -76,7 +76,7 @@ FUNCTIONS: dict[str, Landscape] = _named(
     ("empirical-risk", "x*cos(pi*x) + 0.2*cos(5*pi*x)", "the same, seen through few samples", ((-1.0, 2.0),), (0.6,)),
     ("cubic", "x^3", "an inflection with zero gradient at 0", ((-2.0, 2.0),), (1.5,)),
     ("tanh", "tanh(x)", "the gradient vanishes to the right", ((-2.0, 5.0),), (4.0,)),
-    ("cosh", "cosh(0.5*x)", "convex, steep far out", ((-11.0, 11.0),), (10.0,)),
+    ("cosh", "cosh(0.5*x)", "convex, steep far out, and no third derivative at the minimum", ((-11.0, 11.0),), (10.0,)),
     ("wave", "x*cos(0.15*pi*x)", "several minima, negative curvature between", ((-12.0, 12.0),), (10.0,)),
     ("bowl", "x1^2 + 2*x2^2", "a slightly oval bowl", ((-5.5, 1.5), (-3.0, 1.5)), (-5.0, -2.0)),
     ("saddle", "x^2 - y^2", "down one way, up the other", ((-2.0, 2.0), (-2.0, 2.0)), (-1.5, 1e-3)),
@@ -99,14 +99,18 @@ class Family:
     make: Callable[[float], Landscape]
 
 
+def _plain(number: float) -> str:
+    return repr(number).removesuffix(".0")
+
+
 def _ravine(condition: float) -> Landscape:
     about = f"a ravine along an axis, condition number {condition:g}"
-    return _formula(f"0.5*(x^2 + {condition!r}*y^2)", about, ((-11.0, 11.0), (-3.0, 3.0)), (10.0, 1.0))
+    return _formula(f"0.5*(x^2 + {_plain(condition)}*y^2)", about, ((-11.0, 11.0), (-3.0, 3.0)), (10.0, 1.0))
 
 
 def _tilted_ravine(condition: float) -> Landscape:
     c, s = math.cos(math.pi / 6), math.sin(math.pi / 6)
-    text = f"0.5*(({c!r}*x + {s!r}*y)^2 + {condition!r}*({c!r}*y - {s!r}*x)^2)"
+    text = f"0.5*((sqrt(0.75)*x + 0.5*y)^2 + {_plain(condition)}*(sqrt(0.75)*y - 0.5*x)^2)"
     about = f"a ravine at 30 degrees to the axes, condition number {condition:g}"
     return _formula(text, about, ((-11.0, 11.0), (-7.0, 7.0)), (10.0 * c - s, 10.0 * s + c))
 

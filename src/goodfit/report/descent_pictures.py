@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.landscape.averages import average_over_seeds, group_of, labels
 from goodfit.landscape.critical_points import CriticalPoint
@@ -62,9 +62,11 @@ def draw_surface(landscape: Landscape, traces: Sequence[Trace]) -> Chart:
             axes.plot(*along, "o-", color=colour, markersize=3, linewidth=1.4, label=label, zorder=10)
         axes.set_xlabel(landscape.names[0])
         axes.set_ylabel(landscape.names[1])
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(5))  # more overlap, seen from the side
         axes.set_zlabel("log10(1 + value - lowest)" if steep else "value")  # type: ignore[attr-defined]
         axes.set_title(title_of(landscape), loc="left", fontsize=11)
-        _legend(axes)
+        _legend(axes, loc="upper left", bbox_to_anchor=(-0.12, 1.0))  # elsewhere it would cover the axis of the value
     return Chart("Surface", canvas.svg, "The same traces on the surface." + _left_out(traces), figure=canvas.figure)
 
 
@@ -145,7 +147,7 @@ def _left_out(traces: Sequence[Trace]) -> str:
     return f" The first {MOST_DRAWN} of {len(traces)} runs." if len(traces) > MOST_DRAWN else ""
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: Axes, **place: Any) -> None:
     handles, names = axes.get_legend_handles_labels()
     if 0 < len(names) <= MOST_NAMED:
-        axes.legend(handles, names, loc="best", **LEGEND)
+        axes.legend(handles, names, **({"loc": "best"} | place), **LEGEND)

@@ -1,10 +1,11 @@
 """Back-propagation as a LaTeX document: the graph in TikZ, every line of the calculation in aligned equations."""
 
+import re
 from collections.abc import Sequence
 
 from goodfit.byhand.backpropagation import Explanation, Step, input_names
 from goodfit.byhand.network import written
-from goodfit.byhand.notation import Quantity, tidy
+from goodfit.byhand.notation import SYMBOL, Quantity, tidy
 from goodfit.report.explain_page import SECTIONS, remarks, title_of
 from goodfit.report.formulas import right_sides, to_latex
 from goodfit.report.network_layout import label_share, lay_out
@@ -18,9 +19,11 @@ PREAMBLE = r"""\documentclass{article}
 \begin{document}
 """
 LONGEST = 90
-"""Characters of a formula with its numbers that fit on one line; longer ones are continued below."""
+"""Characters of an equation that fit on one line, a derivative counted as `DERIVATIVE`; longer ones are continued below."""
+DERIVATIVE = "dy/dx"
 MOST_ROWS = 30
 """Losses listed; of more steps an even selection."""
+_BELOW = " \\\\\n  &"
 _WORDS = {"η": r"$\eta$", "σ": r"$\sigma$", "Φ": r"$\Phi$", "φ": r"$\varphi$", "−": "$-$", "²": "$^2$"}
 
 
@@ -50,19 +53,32 @@ def _aligned(lines: Sequence[Quantity], new: bool = False) -> str:
 
 def _equation(line: Quantity, new: bool) -> str:
     left = to_latex(line.name) + (r"^{\text{new}}" if new else "")
-    sides = [to_latex(side) for side in right_sides(line)]
-    together = sum(map(len, right_sides(line))) <= LONGEST
-    right = (" = " if together else " \\\\\n  &= ").join(sides)
-    value = tidy(line.value)
-    right += "" if value == line.numbers else (" = " if together else " \\\\\n  &= ") + to_latex(value)
+    value, note = tidy(line.value), f" ({line.note})" if line.note else ""
+    sides = [*right_sides(line), *([] if value == line.numbers else [value])]
+    together = _length(" = ".join([line.name, *sides]) + note) <= LONGEST
+    right = (" = " if together else _BELOW + "= ").join(map(_folded, sides))
     return f"  {left} &= {right}" + (rf" \quad ({to_latex(line.note)})" if line.note else "")
 
 
+def _folded(side: str) -> str:
+    """Return one side of an equation; of a sum that is too long every line begins with a plus."""
+    rows = [""]
+    for term in side.split(" + "):
+        longer = f"{rows[-1]} + {term}" if rows[-1] else term
+        rows = [*rows[:-1], longer] if _length(longer) <= LONGEST or not rows[-1] else [*rows, term]
+    return (_BELOW + r"\quad + ").join(map(to_latex, rows))
+
+
+def _length(text: str) -> int:
+    return len(re.sub(rf"d{SYMBOL}/d{SYMBOL}", DERIVATIVE, text))
+
+
 def _graph(step: Step) -> str:
-    """Return the network as a TikZ picture, no wider than the text; derivatives in orange."""
+    """Return the network as a TikZ picture, no wider than the text and no higher than a page; derivatives in orange."""
     network, layout = step.network, lay_out(step.network.widths)
     names = [input_names(network), *network.names("h")]
     lines = [r"\begin{center}", r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"]
+    lines.append(r"\resizebox*{!}{\ifdim\totalheight>0.8\textheight 0.8\textheight\else\totalheight\fi}{%")
     lines.append(
         r"\begin{tikzpicture}[x=1in, y=1in, neuron/.style={circle, draw, minimum size=0.6in, align=center, font=\small},"
     )
@@ -86,7 +102,7 @@ def _graph(step: Step) -> str:
     x, y = layout.loss
     lines.append(rf"\node[draw, rounded corners] (loss) at ({x:.2f},{y:.2f}) {{$L = {to_latex(tidy(step.loss, 5))}$}};")
     lines += [rf"\draw (n{len(names) - 1}-{k}) -- (loss);" for k in range(len(names[-1]))]
-    return "\n".join([*lines, r"\end{tikzpicture}}", r"\end{center}"])
+    return "\n".join([*lines, r"\end{tikzpicture}}}", r"\end{center}"])
 
 
 def _both(step: Step, name: str) -> str:

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from goodfit.byhand.activation_rules import ACTIVATION_RULES
 from goodfit.byhand.backpropagation import Explanation, Step
-from goodfit.byhand.network import Network, written
+from goodfit.byhand.network import Network, make_network, written
 from goodfit.byhand.notation import Quantity, tidy
 from goodfit.report.formulas import right_sides, to_html
 from goodfit.report.network_graph import draw_losses, draw_step, size_of
@@ -29,6 +29,10 @@ SECTIONS = {
     "updates": ("The update", "A step of length η against the gradient."),
 }
 """Parts of a step in the order in which a person follows them: title and remark."""
+
+SLIP = (
+    "the tutorial from which this example comes prints w2 = 0.895 after the step: its own y' = 1.3478 needs w2 = 0.29"
+)
 
 
 def render_explanation(explanation: Explanation) -> str:
@@ -56,9 +60,10 @@ def title_of(network: Network) -> str:
 
 
 def remarks(network: Network) -> list[str]:
-    """Return what a learner should know of the activations used."""
+    """Return what a learner should know of the activations used, and where the worked example is printed wrongly."""
     used = {name: ACTIVATION_RULES[name].about for name in network.activations}
-    return [f"{name}: {about}" for name, about in used.items() if about]
+    slip = [SLIP] if network == make_network() else []
+    return [f"{name}: {about}" for name, about in used.items() if about] + slip
 
 
 def _sections(step: Step) -> list[dict[str, Any]]:

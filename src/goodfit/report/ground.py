@@ -15,7 +15,7 @@ COLOURS = [BLUE, ORANGE, GREEN, RED, "#8a63c9", "#a07d00", "#c2438b", "#3c8a8e",
 """The page's own colours, then some that can be seen on light and on dark paper."""
 LEVELS = 16
 MARKS = {"minimum": "v", "maximum": "^", "saddle": "X", "flat": "s"}
-MOST_LETTERS = 70
+MOST_LETTERS = 80
 LEGEND: dict[str, Any] = {"fontsize": 9, "frameon": True, "facecolor": PAPER, "edgecolor": PAPER, "framealpha": 0.8}
 """Legends lie on contours and hatches."""
 

@@ -13,6 +13,7 @@ from goodfit.report.gaps import gaps
 from goodfit.report.importance import importances
 from goodfit.report.projections import projections
 from goodfit.report.signals import histograms_through_depth, variance_through_depth
+from goodfit.report.surface_trails import trails
 from goodfit.wording import figure
 
 Record = dict[str, Any]
@@ -26,6 +27,7 @@ LOOKS = [(colour, line) for line in ("-", "--", ":") for colour in (BLUE, ORANGE
 def study_charts(record: Record) -> dict[str, Chart]:
     """Return the figures by name."""
     charts: dict[str, Chart | None] = {found["name"]: lines(found) for found in record.get("lines", [])}
+    charts |= {f"trails-{found['name'].replace(':', '-')}": trails(found) for found in record.get("surfaces", [])}
     charts |= descent_charts(record)
     if "signals" in record:
         found = record["signals"]

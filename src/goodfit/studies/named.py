@@ -14,6 +14,7 @@ from goodfit.studies.double_descent import OPTIONS as DOUBLE_DESCENT_OPTIONS
 from goodfit.studies.double_descent import double_descent
 from goodfit.studies.ensemble import ensemble_study
 from goodfit.studies.minibatch import minibatch_study
+from goodfit.studies.optimisers import optimisers_study
 from goodfit.studies.options import StudyOption
 from goodfit.studies.rates import rates_study
 from goodfit.studies.regularisation import Size, regularisation_study
@@ -110,6 +111,16 @@ def _signals(task: Task | None, order: Order) -> dict[str, Any]:
             "the study 'signals' trains nothing: give --vary instead of --set, with one value or several"
         )
     return signals_study(order.axes, order.seeds, order.seed, order.means)
+
+
+def _optimisers(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if order.axes:
+        raise GoodfitError("the study 'optimisers' varies the optimiser alone: leave out --vary")
+    if given := {"optimiser", "momentum", "weight_decay"} & set(order.settings):
+        raise GoodfitError(f"the study 'optimisers' sets {', '.join(sorted(given))} itself: leave it out of --set")
+    base = Config(**{**TUTORIAL, "dropout": 0.0, "train_rows": 12000, **order.settings, "seed": order.seed})
+    return optimisers_study(task, base, seeds=order.seeds, tune="lr" not in order.settings, means=order.means)
 
 
 def _rates(task: Task | None, order: Order) -> dict[str, Any]:
@@ -261,6 +272,9 @@ STUDIES: dict[str, Study] = {
             {"width": 8, "batch_size": 64, "epochs": 3, "train_rows": 3000, "pixels": "min-max", "lr": 0.03, **CONVERGING},
             _depths(), notes=["Without skips deeper networks are harder to train, not only to generalise: compare training losses."],
         ), seeds=4,
+    ),
+    "optimisers": Study(
+        "Which optimiser gets down fastest, each with a rate of its own: on surfaces, and with a network?", "fashion-mnist", _optimisers,
     ),
     "schedules": Study(
         "Which learning-rate schedule is best, each with a rate of its own?", "fashion-mnist", _compare(
