@@ -36,6 +36,14 @@ def test_parts_are_disjoint_complete_and_stratified() -> None:
     )
 
 
+@pytest.mark.parametrize(("rows", "held_out"), [(500, 80), (50_000, 6000)])
+def test_auto_validates_by_a_fifth_but_no_more_than_is_needed(rows: int, held_out: int) -> None:
+    x = np.arange(rows, dtype=np.float64)
+    task = gf.Task.from_frame(pd.DataFrame({"x": x, "t": x % 7 + x / rows}), "t", validation="auto")
+    assert [len(task.rows(part)) for part in ("test", "validation")] == [rows // 5, held_out]
+    assert len(task.rows("train")) == rows - rows // 5 - held_out
+
+
 def test_groups_do_not_leak_and_time_holds_the_future_out() -> None:
     groups = np.repeat(np.arange(30), 10)
     task = gf.Task.from_frame(frame(300, g=groups, t=np.random.default_rng(1).normal(size=300)), "t", group="g")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from goodfit.data.builtin import BUILTIN, load_builtin
 from goodfit.data.images import read_images
+from goodfit.data.splits import AUTO
 from goodfit.data.tables import read_table
 from goodfit.errors import GoodfitError
 from goodfit.metrics import TaskKind
@@ -27,7 +28,8 @@ def load(
     Args:
         data: one of `goodfit.data.BUILTIN`, or a path.
         target: column to predict; built-in data and images know theirs.
-        test, validation: share of the rows, or (tables) a file with rows of its own.
+        test, validation: share of the rows, or (tables) a file with rows of its own; "auto" is a fifth, but no more than
+            6,000 rows.
 
     Raises:
         GoodfitError: what is wrong with the data, in one line.
@@ -85,6 +87,8 @@ def _from_builtin(
 
 
 def _is_share(value: Share) -> bool:
+    if value == AUTO:
+        return True
     try:
         float(str(value))
     except ValueError:
@@ -92,11 +96,11 @@ def _is_share(value: Share) -> bool:
     return True
 
 
-def _share(value: Share) -> float:
+def _share(value: Share) -> float | str:
     if not _is_share(value):
         raise GoodfitError(f"--test and --val of images are shares between 0 and 1, not {value}")
-    return float(str(value))
+    return AUTO if value == AUTO else float(str(value))
 
 
-def _part(value: Share) -> float | pd.DataFrame:
+def _part(value: Share) -> float | str | pd.DataFrame:
     return _share(value) if _is_share(value) else read_table(str(value)).frame

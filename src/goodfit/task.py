@@ -19,7 +19,7 @@ from goodfit.data.mapped import Rows
 from goodfit.data.nearby import choose_pair, coded_targets
 from goodfit.data.neighboured import Neighboured, read_numbers
 from goodfit.data.preparation import TablePreparation
-from goodfit.data.splits import FEWEST_ROWS, Splits, fold_numbers, split_rows
+from goodfit.data.splits import AUTO, FEWEST_ROWS, Splits, fold_numbers, held_out_share, split_rows
 from goodfit.data.target import Label, TargetCode, code_classes, infer_kind, numeric_target
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import CPU, pieces, too_large
@@ -105,7 +105,7 @@ class Task:
     def from_frame(
         cls, frame: pd.DataFrame, target: str, *, name: str = "table", kind: TaskKind | Literal["auto"] = "auto",
         metric: str | None = None, id: str | None = None, group: str | None = None, time: str | None = None,
-        test: float | pd.DataFrame = 0.2, validation: float | pd.DataFrame = 0.2, seed: int = 0,
+        test: float | str | pd.DataFrame = 0.2, validation: float | str | pd.DataFrame = 0.2, seed: int = 0,
         columns: list[Column] | None = None, notes: Sequence[str] = (),
     ) -> "Task":  # fmt: skip
         """Make a task of a table.
@@ -114,7 +114,8 @@ class Task:
             kind: `auto` decides from the target and says so in `notes`.
             id: column that names the rows; kept out of the inputs, written beside predictions.
             group: column whose groups never stand in two parts. time: column by which the latest rows are held out.
-            test, validation: share of the rows (of those that remain), or a table of its own.
+            test, validation: share of the rows (of those that remain), or a table of its own; "auto" is a fifth, but no more
+                than 6,000 rows.
             columns: what is known of the columns; inferred where left out.
 
         Raises:
@@ -158,8 +159,8 @@ class Task:
     @classmethod
     def from_images(
         cls, images: np.ndarray, labels: np.ndarray | Sequence[Label], *, name: str = "images", target: str = "label",
-        kind: TaskKind | Literal["auto"] = "auto", metric: str | None = None, test: float = 0.2,
-        test_rows: np.ndarray | None = None, validation: float = 0.2, seed: int = 0, notes: Sequence[str] = (),
+        kind: TaskKind | Literal["auto"] = "auto", metric: str | None = None, test: float | str = 0.2,
+        test_rows: np.ndarray | None = None, validation: float | str = 0.2, seed: int = 0, notes: Sequence[str] = (),
     ) -> "Task":  # fmt: skip
         """Make a task of images [n, C, H, W] (uint8 or float) and their labels [n].
 
@@ -487,7 +488,7 @@ def _listed(names: Any, most: int = 12) -> str:
 
 
 def _stack(
-    frame: pd.DataFrame, parts: dict[str, float | pd.DataFrame], target: str, name: str
+    frame: pd.DataFrame, parts: dict[str, float | str | pd.DataFrame], target: str, name: str
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Append tables that are a part of their own; return the whole and a mask of each such part's rows."""
     tables = {part: table for part, table in parts.items() if isinstance(table, pd.DataFrame)}
@@ -536,7 +537,7 @@ def _make_splits(
     *, groups: np.ndarray | None = None, time: np.ndarray | None = None,
 ) -> Splits:  # fmt: skip
     for part, share in shares.items():
-        if part not in fixed and not 0 <= float(share) < 1:
+        if part not in fixed and share != AUTO and not 0 <= float(share) < 1:
             raise GoodfitError(f"the {part} share is {share}: it must lie between 0 and 1")
     rest = np.flatnonzero(~np.logical_or.reduce([np.zeros(len(values), bool), *fixed.values()]))
     strata = values if classes else None
@@ -546,7 +547,7 @@ def _make_splits(
             found[part] = np.flatnonzero(fixed[part])
         else:
             rest, found[part] = split_rows(
-                rest, float(shares[part]), seed, part, strata=strata, groups=groups, time=time
+                rest, held_out_share(shares[part], len(rest)), seed, part, strata=strata, groups=groups, time=time
             )
     if len(rest) < 2:
         raise GoodfitError(f"{len(rest)} rows are left to train on: give more data or hold less of it out")

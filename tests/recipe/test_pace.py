@@ -43,7 +43,12 @@ def test_settings_that_stay_are_spread_over_the_grid() -> None:
 
 def test_epochs_that_the_user_chose_stay() -> None:
     pace = find_pace(GRID, 1000.0, 500 / MARGIN, fixed=["epochs"])
-    assert pace["epochs"] == 1 and pace["networks"] == 9 and "9 of 18 networks" in pace["text"] and "epochs" not in pace["text"]
+    assert (
+        pace["epochs"] == 1
+        and pace["networks"] == 9
+        and "9 of 18 networks" in pace["text"]
+        and "epochs" not in pace["text"]
+    )
     assert {config.epochs for config in paced(GRID, pace)} == {40}
 
 

@@ -12,6 +12,7 @@ from goodfit.cli.request import REQUEST, TaskOption, command_line, read_request,
 from goodfit.cli.training import INTERRUPTED, Request
 from goodfit.cli.working import working_in
 from goodfit.config import Config, read_settings
+from goodfit.data.splits import AUTO
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.recipe import Recipe
 from goodfit.recipe.one_step import STEPS, run_step
@@ -41,7 +42,10 @@ def step_command(
     group: Annotated[str | None, typer.Option(help="Column whose groups stay together in one part.")] = None,
     time: Annotated[str | None, typer.Option(help="Column by which the latest rows are held out.")] = None,
     test: Annotated[str, typer.Option(help="Share of rows, or a file, that is not looked at.")] = "0.2",
-    val: Annotated[str, typer.Option(help="Share of the remaining rows, or a file, to validate on.")] = "0.2",
+    val: Annotated[
+        str,
+        typer.Option(help="Share of the remaining rows, or a file, to validate on; auto: a fifth, at most 6,000 rows."),
+    ] = AUTO,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     time_limit: Annotated[str | None, typer.Option(help="Stop after so long: 90, 90s, 10m, 1h.")] = None,
     preset: Annotated[str, typer.Option(help="Budget: quick, default or best.")] = "quick",

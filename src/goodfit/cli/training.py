@@ -13,6 +13,7 @@ from goodfit.cli.request import REQUEST, DataRequest, TaskOption, command_line, 
 from goodfit.cli.summary import print_plan, print_populations, print_summary
 from goodfit.cli.working import working_in
 from goodfit.config import read_settings
+from goodfit.data.splits import AUTO
 from goodfit.errors import GoodfitError
 from goodfit.nn.backbones import Backbone
 from goodfit.recipe import Recipe, run_recipe
@@ -30,6 +31,7 @@ INTERRUPTED = 130
 class Request(DataRequest):
     """What `goodfit train` was asked for."""
 
+    validation: str = AUTO
     preset: str = "default"
     device: str = "auto"
     time_limit: float | None = None
@@ -98,7 +100,10 @@ def train_command(
     group: Annotated[str | None, typer.Option(help="Column whose groups stay together in one part.")] = None,
     time: Annotated[str | None, typer.Option(help="Column by which the latest rows are held out.")] = None,
     test: Annotated[str, typer.Option(help="Share of rows, or a file, to test on.")] = "0.2",
-    val: Annotated[str, typer.Option(help="Share of the remaining rows, or a file, to validate on.")] = "0.2",
+    val: Annotated[
+        str,
+        typer.Option(help="Share of the remaining rows, or a file, to validate on; auto: a fifth, at most 6,000 rows."),
+    ] = AUTO,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     time_limit: Annotated[str | None, typer.Option(help="Stop after so long: 90, 90s, 10m, 1h.")] = None,
     preset: Annotated[str, typer.Option(help="quick, default or best.")] = "default",

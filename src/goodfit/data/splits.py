@@ -10,6 +10,9 @@ from goodfit.randomness import key, numpy_generator
 
 FEWEST_ROWS = 10
 """Below this no split leaves a part worth the name."""
+AUTO = "auto"
+AUTO_SHARE, MOST_ROWS_TO_JUDGE = 0.2, 6000
+"""What `auto` holds out: a fifth, but no more rows than so many. More would judge a little better and teach nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ def fold_numbers(
         place[group] = filled.argmin()
         filled[place[group]] += sizes[group]
     return place[member]
+
+
+def held_out_share(share: float | str, rows: int) -> float:
+    """Return the share of so many rows that is held out: the number that was given, or what `auto` means."""
+    return float(share) if share != AUTO else min(AUTO_SHARE, MOST_ROWS_TO_JUDGE / max(rows, 1))
 
 
 def split_rows(
