@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goodfit.studies.double_descent.words import of_errors
 from goodfit.studies.double_descent.shape import find_peak, greatest_rise, interpolates, threshold
 
 SCATTER = np.exp(np.random.default_rng(0).normal(scale=0.05, size=(5, 1)))
@@ -28,6 +29,15 @@ def test_a_curve_that_descends_twice() -> None:
 @pytest.mark.parametrize("losses", [(5, 4, 3, 2), (1, 2, 3, 4), (3, 1, 2, 3), (3, 2, 2.1, 2)])
 def test_curves_without_a_peak(losses: tuple[float, ...]) -> None:
     assert find_peak(seeds_of(*losses)) is None
+
+
+def test_errors_are_told_at_the_first_minimum_the_top_and_the_end() -> None:
+    errors, fitted = np.array([[0.5, 0.2, 0.9, 0.1], [0.5, 0.4, 0.7, 0.3]]), np.array([[0.1, 0.1, 0, 0]] * 2)
+    assert of_errors(errors, fitted, [10, 20, 40, 80], "features", "share of rows") == (
+        "The test error (share of rows) is 0.3 at 20, 0.8 at 40, 0.2 at 80 features; the training error is first zero at 40."
+    )
+    falling = of_errors(errors[:, [0, 1, 3]], fitted[:, :1], [10, 20, 40], "units", "root mean square")
+    assert falling == "The test error (root mean square) is 0.5 at 10, 0.2 at 40 units."
 
 
 def test_a_peak_within_the_scatter_is_not_certain() -> None:

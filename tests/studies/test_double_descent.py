@@ -68,6 +68,8 @@ def test_random_features_peak_where_features_are_samples(fashion: gf.Task) -> No
         assert np.all(cured[1:] < 1.1 * np.minimum.accumulate(cured)[:-1]), "no peak is left"
         assert np.all(cured[peak - 2 :] < loss[peak - 2 :])
     assert record["descents"][0]["threshold"] == 200
+    [told] = [sentence for sentence in record["answer"] if sentence.startswith("The test error (share of rows) is")]
+    assert f"{error[peak]:.4g} at 200" in told and f"{error[-1]:.4g} at 2000 features" in told
 
 
 def test_more_samples_hurt_near_the_threshold(fashion: gf.Task) -> None:
@@ -92,6 +94,23 @@ def test_networks_peak_at_the_threshold_and_decay_removes_it(fashion: gf.Task) -
     assert loss[peak] > 1.3 * loss[:peak].min() and loss[peak] > 1.2 * loss[-1]
     _, cured = means(record, "cures", "best weight decay")
     assert np.all(cured[1:] < 1.1 * np.minimum.accumulate(cured)[:-1])
+
+
+@pytest.fixture(scope="module")
+def two_scales() -> gf.Task:
+    return gf.load("two-scales", validation="0.2")
+
+
+def test_data_of_two_scales_descend_twice_along_the_epochs(two_scales: gf.Task) -> None:
+    """Heckel & Yilmaz 2021: down with the fast inputs' signal, up with their noise, down with the slow inputs."""
+    record = study(two_scales, 3, {"lr": 0.016, "epochs": 1024})
+    times, loss = means(record, "test_loss", record["answer"][0].split(":")[0])
+    peak = int(loss.argmax())
+    assert 0 < int(loss[:peak].argmin()) and 32 <= times[peak] < 1024
+    assert loss[peak] > 1.2 * loss[:peak].min() and loss[peak] > 3 * loss[-1] and loss[-1] < 0.5 * loss[:peak].min()
+    assert ": descends twice: " in record["answer"][0] and len(record["answer"]) == 1
+    alike = study(two_scales, 2, {"numeric": "standard", "lr": 0.016, "epochs": 128})
+    assert ": descends twice: " not in alike["answer"][0], "inputs of one scale are learnt at one time"
 
 
 TINY = {"epochs": 8, "train_rows": 60, "batch_size": 30}

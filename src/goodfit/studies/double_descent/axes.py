@@ -30,6 +30,7 @@ def against_size(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
         "answer": [
             *words.of_threshold(s, border, None if border is None else shares[sizes.index(border)]),
             *words.of_curve(find_peak(tested), tested, sizes, s.size),
+            words.of_errors(*(results.of(plain, f"{p}_error") for p in ("test", "train")), sizes, s.size, s.rows.error_unit),
             *words.of_cures(tested, losses),
         ],
         "descents": [
@@ -162,13 +163,13 @@ def _table(
     (decay, decayed), (_, stopped) = cures.items()
     rows = [
         [
-            s.at(point.width), point.width, shares[k], *(float(np.nanmean(results.of([point], m))) for m in
+            s.at(point.width), *([] if s.size == "features" else [point.width]), shares[k], *(float(np.nanmean(results.of([point], m))) for m in
             ("train_loss", "train_error", "test_loss", "test_error")), decayed[k].decay, stopped[k].epochs,
         ]
         for k, point in enumerate(plain)
     ]  # fmt: skip
     header = [
-        s.size, "width", "parameters / (samples x outputs)", "training loss", "training error", "test loss", "test error",
+        s.size, *([] if s.size == "features" else ["width"]), "parameters / (samples x outputs)", "training loss", "training error", "test loss", "test error",
         decay, f"{s.time} when stopped",
     ]  # fmt: skip
     return {"title": "Every size: means over the seeds, and what the tuning chose", "header": header, "rows": rows}
