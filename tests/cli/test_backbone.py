@@ -67,7 +67,9 @@ def test_train_predict_and_resume(
     (tmp_path / "new.png").rename(tmp_path / "new" / "grey.png")
     assert main(["predict", str(out), str(tmp_path / "new")]) == 0
     said = capsys.readouterr()
-    assert said.out.count("\n") == 2 and "1 of 1 images are resized to what the model was trained on, 18 x 18" in said.err
+    assert (
+        said.out.count("\n") == 2 and "1 of 1 images are resized to what the model was trained on, 18 x 18" in said.err
+    )
     (out / "report.json").unlink()
     assert main(["resume", str(out), "-q"]) == 0
     again = json.loads((out / "report.json").read_text())

@@ -216,7 +216,9 @@ def test_smoothing_needs_classes(house_task: gf.Task) -> None:
 
 def masked_loop(config: Config, problem: Problem) -> dict[str, Tensor]:
     """Dropout, DropConnect and Mixup written out for a perceptron, from the draws alone; returns the weights."""
-    weights = {n: w.clone().requires_grad_() for n, w in build_model(config, problem.input_shape, 3).state_dict().items()}
+    weights = {
+        n: w.clone().requires_grad_() for n, w in build_model(config, problem.input_shape, 3).state_dict().items()
+    }
     optimiser = torch.optim.SGD(weights.values(), lr=config.lr, momentum=config.momentum)
     step, layers = 0, range(len(config.hidden) + 1)
 
@@ -232,7 +234,9 @@ def masked_loop(config: Config, problem: Problem) -> dict[str, Tensor]:
             h = share * x + (1 - share) * x.flip(0)
             for k in layers:
                 w = weights[f"layers.{k}.weight"]
-                h = F.linear(h, w * scaled_mask("dropconnect", config.dropconnect, k, w.shape), weights[f"layers.{k}.bias"])
+                h = F.linear(
+                    h, w * scaled_mask("dropconnect", config.dropconnect, k, w.shape), weights[f"layers.{k}.bias"]
+                )
                 if k < len(config.hidden):
                     h = torch.tanh(h)
                     h = h * scaled_mask("dropout", config.dropout, k, h.shape)

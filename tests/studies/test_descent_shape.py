@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goodfit.studies.double_descent.words import of_errors
 from goodfit.studies.double_descent.shape import find_peak, greatest_rise, interpolates, threshold
+from goodfit.studies.double_descent.words import of_errors
 
 SCATTER = np.exp(np.random.default_rng(0).normal(scale=0.05, size=(5, 1)))
 

@@ -106,11 +106,11 @@ def test_data_of_two_scales_descend_twice_along_the_epochs(two_scales: gf.Task) 
     record = study(two_scales, 3, {"lr": 0.016, "epochs": 1024})
     times, loss = means(record, "test_loss", record["answer"][0].split(":")[0])
     peak = int(loss.argmax())
-    assert 0 < int(loss[:peak].argmin()) and 32 <= times[peak] < 1024
+    assert int(loss[:peak].argmin()) > 0 and 32 <= times[peak] < 1024
     assert loss[peak] > 1.2 * loss[:peak].min() and loss[peak] > 3 * loss[-1] and loss[-1] < 0.5 * loss[:peak].min()
-    assert ": descends twice: " in record["answer"][0] and len(record["answer"]) == 1
+    assert "the test loss descends twice: " in record["answer"][0] and len(record["answer"]) == 1
     alike = study(two_scales, 2, {"numeric": "standard", "lr": 0.016, "epochs": 128})
-    assert ": descends twice: " not in alike["answer"][0], "inputs of one scale are learnt at one time"
+    assert "the test loss descends twice: " not in alike["answer"][0], "inputs of one scale are learnt at one time"
 
 
 TINY = {"epochs": 8, "train_rows": 60, "batch_size": 30}

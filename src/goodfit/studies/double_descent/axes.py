@@ -30,7 +30,9 @@ def against_size(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
         "answer": [
             *words.of_threshold(s, border, None if border is None else shares[sizes.index(border)]),
             *words.of_curve(find_peak(tested), tested, sizes, s.size),
-            words.of_errors(*(results.of(plain, f"{p}_error") for p in ("test", "train")), sizes, s.size, s.rows.error_unit),
+            words.of_errors(
+                results.of(plain, "test_error"), results.of(plain, "train_error"), sizes, s.size, s.rows.error_unit
+            ),
             *words.of_cures(tested, losses),
         ],
         "descents": [
@@ -58,12 +60,13 @@ def against_time(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
         tested = results.of(points, "test_loss")
         borders[name] = threshold(times, interpolates(results.of(points, "train_loss"), s.constant))
         answer += words.of_time(name, find_peak(tested), tested, times, s.time, borders[name])
-    shown_border = [border for name, border in borders.items() if s.fixed_width or name.startswith("critical")][0]
+    shown_border = next(border for name, border in borders.items() if s.fixed_width or name.startswith("critical"))
     regimes = ("underfitted", "critical", "interpolated")
     shown = [
         ("test_loss", "Test loss against time", "test loss", True),
         ("train_loss", "Training loss against time", "training loss", True),
-        ("test_error", "Test error against time", "test error", False),
+        ("test_error", "Test error against time", f"test error ({s.rows.error_unit})", False),
+        ("train_error", "Training error against time", f"training error ({s.rows.error_unit})", False),
     ]
     caption = "" if s.fixed_width else "The regimes are those of the critical size."
     return _record(results) | {

@@ -114,9 +114,9 @@ def networks(task: Task, settings: Mapping[str, Any], noise: float, means: Means
     rows = StudyRows.of(task, most=POOL, most_judging=JUDGING)
     loss = str(settings.get("loss", _squared(task)))
     rate = RATES.get(loss, 0.01) * (task.code.outputs if loss == "one-hot-squared-error" else 1)
-    protocol = NETWORKS | (TWO_SCALES if task.name == TWO_SCALES_DATA else {})
-    rate = protocol.get("lr", rate)
-    chosen = {**protocol, "loss": loss, "lr": rate, **settings, "label_noise": settings.get("label_noise", noise)}
+    own = TWO_SCALES if task.name == TWO_SCALES_DATA else {}
+    protocol: dict[str, Any] = {"lr": rate, **NETWORKS, **own, **settings}
+    chosen = {**protocol, "loss": loss, "label_noise": settings.get("label_noise", noise)}
     if task.is_table and "decorrelate" not in settings:
         chosen["decorrelate"] = "none"
     config = Config(**{"width": 16, **chosen})
@@ -132,7 +132,7 @@ def networks(task: Task, settings: Mapping[str, Any], noise: float, means: Means
         constant=_constant(rows, config), to_end=epochs,
         stops=tuple(float(e) for e in _distinct(epochs // 2**k for k in range(8, 0, -1))), decays=DECAYS,
         widths=_distinct(map(width_for, NETWORK_FACTORS)), map_widths=_distinct(map(width_for, MAP_FACTORS)),
-        width_for=width_for, fixed_width=config.hidden[0] if "width" in {**protocol, **settings} else None, size="parameters", time="epochs", decay="weight decay",
+        width_for=width_for, fixed_width=config.hidden[0] if "width" in protocol else None, size="parameters", time="epochs", decay="weight decay",
     )  # fmt: skip
 
 

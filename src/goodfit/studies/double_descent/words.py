@@ -82,7 +82,7 @@ def of_time(
     fitted = f"interpolates from {figure(border)} {unit} on" if border is not None else "does not interpolate"
     if shape is not None:
         return [
-            f"{name}: descends twice: {figure(mean[shape.first])} after {figure(times[shape.first])} {unit}, up to"
+            f"{name}: the test loss descends twice: to {figure(mean[shape.first])} after {figure(times[shape.first])} {unit}, up to"
             f" {figure(mean[shape.peak])} after {figure(times[shape.peak])}, a factor of {_times(shape.rise)}, down to"
             f" {figure(mean[shape.last])} after {figure(times[shape.last])}; it {fitted}."
         ]
