@@ -137,6 +137,7 @@ def test_regime_of_a_training_of_ones_own(blobs: gf.Task, house_task: gf.Task) -
     assert large["answer"][0].startswith("Modern regime:")
     assert large["answer"][3].startswith("Stopping earlier helps: with "), "a fifth of the labels is wrong"
     rows = {row[0]: row for row in large["tables"][0]["rows"]}
+    assert large["answer"][-1].endswith("More could be told with --seeds 12.")
     assert rows["as it is"][5] == 1.0 and rows["4 epochs"][8] == "helps"
     study(house_task, 2, {"width": 8, "epochs": 4, "lr": 0.01})
 

@@ -24,6 +24,8 @@ WIDTH_FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
 EPOCH_FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2)
 SAMPLE_FACTORS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 FEWEST_ROWS = 40
+MANY_SEEDS = 12
+"""With fewer, intervals that hold together are so wide that an undecided answer says little."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def which_regime(
             _wider(changes["width"], own),
             _more_data(results, lines["samples"], own),
             _stopping(changes["epochs"], own),
-            _bounds(changes),
+            _bounds(changes, len(results.seeds)),
         ],
         "base": config.settings(),
         "varied": ["width", "epochs", "train_rows"],
@@ -188,11 +190,13 @@ def _factor(times: Interval) -> str:
     return f"{figure(mean)} times as large ({figure(low)} to {figure(high)})"
 
 
-def _bounds(changes: Mapping[str, Sequence[Change]]) -> str:
+def _bounds(changes: Mapping[str, Sequence[Change]], seeds: int) -> str:
     number = sum(map(len, changes.values()))
+    undecided = any(change.verdict == "undecided" for found in changes.values() for change in found)
+    more = f" More could be told with --seeds {MANY_SEEDS}." if undecided and seeds < MANY_SEEDS else ""
     return (
         f"{count(number, 'change')} were tried, one at a time. Intervals are 95 %, Student's t over the seeds on the logarithm"
-        " of the ratio of held-out losses, paired by seed; those of a question hold together (Bonferroni)."
+        f" of the ratio of held-out losses, paired by seed; those of a question hold together (Bonferroni).{more}"
     )
 
 
