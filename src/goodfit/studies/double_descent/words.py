@@ -8,6 +8,7 @@ from goodfit.studies.double_descent.setting import Setting
 from goodfit.studies.double_descent.shape import FLAT, INTERPOLATING, Interval, Shape, greatest_rise, log_mean, ratio
 from goodfit.wording import figure
 
+NOT_SURE = " With these seeds that is not beyond their scatter."
 STEADY = 1.005
 """A rise by less than this factor is told as none."""
 
@@ -85,9 +86,11 @@ def of_time(
             f"{name}: the test loss descends twice: to {figure(mean[shape.first])} after {figure(times[shape.first])} {unit}, up to"
             f" {figure(mean[shape.peak])} after {figure(times[shape.peak])}, a factor of {_times(shape.rise)}, down to"
             f" {figure(mean[shape.last])} after {figure(times[shape.last])}; it {fitted}."
+            + ("" if shape.certain else NOT_SURE)
         ]
-    if best == end:
-        return [f"{name}: the test loss falls to the end ({figure(mean[end])}); it {fitted}."]
+    if mean[end] < STEADY * mean[best]:
+        since = "to the end" if best == end else f"until {figure(times[best])} {unit} and stays there"
+        return [f"{name}: the test loss falls {since} ({figure(mean[end])}); it {fitted}."]
     return [
         f"{name}: the test loss is lowest after {figure(times[best])} {unit} ({figure(mean[best])}) and rises to"
         f" {figure(mean[end])} without falling again, by a factor of {_times(ratio(losses[:, end], losses[:, best]))}: stopping there"
@@ -110,8 +113,7 @@ def of_samples(
         fitted,
         f"More data hurts between {figure(counts[shape.first])} and {figure(counts[shape.peak])} samples: the test loss"
         f" rises from {figure(mean[shape.first])} to {figure(mean[shape.peak])}, by a factor of {_times(shape.rise)}, and falls to"
-        f" {figure(mean[shape.last])} at {figure(counts[shape.last])}."
-        + ("" if shape.certain else " With these seeds that is not beyond their scatter."),
+        f" {figure(mean[shape.last])} at {figure(counts[shape.last])}." + ("" if shape.certain else NOT_SURE),
     ]
 
 
