@@ -101,8 +101,8 @@ def test_sizes_follow_the_settings_and_the_data(house_task: gf.Task, monkeypatch
 
 
 def test_a_difference_of_rounding_error_is_told_as_zero() -> None:
-    reference, other = np.zeros((5, 4)), np.zeros((5, 4))
-    reference[:, 1], other[:, 1] = [0.774, 0.7743, 0.7717, 0.781, 0.769], [0.769, 0.781, 0.7717, 0.7743, 0.774]
-    assert 0 < abs((other - reference)[:, 1].mean()) < 1e-15
+    reference, other = np.zeros((2, 4)), np.zeros((2, 4))
+    reference[:, 1], other[:, 1] = (0.7, 0.5), (0.8, 0.4)
+    assert (other - reference)[:, 1].mean() > 0
     record = gap_record(METRICS["accuracy"], 500, {"none": ("", reference), "L2": ("l2 1", other)})
-    assert gap_tables(record)[0]["rows"][1][-1].startswith("0 ± 0.00")
+    assert gap_tables(record)[0]["rows"][1][-1].startswith("0 ± 1.3")
