@@ -13,6 +13,8 @@ from goodfit.losses import one_hot_squared_error
 from goodfit.report.page import render_study
 from goodfit.studies.comparison import IN_MEMORY
 from goodfit.studies.double_descent import OPTIONS, double_descent
+from goodfit.studies.double_descent.points import Point, Results
+from goodfit.studies.double_descent.regime import _times
 from goodfit.studies.double_descent.rows import StudyRows
 
 NOTHING_SAID = {name: option.default for name, option in OPTIONS.items()}
@@ -140,6 +142,12 @@ def test_regime_of_a_training_of_ones_own(blobs: gf.Task, house_task: gf.Task) -
     assert large["answer"][-1].endswith("More could be told with --seeds 12.")
     assert rows["as it is"][5] == 1.0 and rows["4 epochs"][8] == "helps"
     study(house_task, 2, {"width": 8, "epochs": 4, "lr": 0.01})
+
+
+def test_losses_of_rounding_error_are_told_as_equal() -> None:
+    own, other = Point(8, 50, 4), Point(16, 50, 4)
+    values = np.array([[[9, 0, 0, 0, 1e-15, 0], [9, 0, 0, 0, 0.0, 0]], [[9, 0, 0, 0, 0.0, 0], [9, 0, 0, 0, 1e-12, 0]]])
+    assert _times(Results([own, other], [0, 1], values), other, own, 0.95) == (1, 1, 1)
 
 
 def test_losses_and_errors_are_those_of_the_rows(blobs: gf.Task) -> None:

@@ -24,6 +24,8 @@ WIDTH_FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
 EPOCH_FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2)
 SAMPLE_FACTORS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 FEWEST_ROWS = 40
+FLOOR = 1e-6
+"""Held-out losses below this count as equal: a ratio of rounding errors says nothing."""
 MANY_SEEDS = 12
 """With fewer, intervals that hold together are so wide that an undecided answer says little."""
 
@@ -126,7 +128,8 @@ def _name(axis: str, point: Point, own: Point) -> str:
 
 def _times(results: Results, point: Point, own: Point, level: float) -> Interval:
     """Return the point's test loss over the user's own, paired over the seeds where both are finite."""
-    logs = np.log(results.of([point], "test_loss") / results.of([own], "test_loss"))[:, 0]
+    theirs, of_own = (np.maximum(results.of([p], "test_loss")[:, 0], FLOOR) for p in (point, own))
+    logs = np.log(theirs / of_own)
     mean, low, high = np.exp(t_interval(logs[np.isfinite(logs)].tolist(), level))
     return float(mean), float(low), float(high)
 
