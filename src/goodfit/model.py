@@ -60,9 +60,15 @@ class Model:
     _modules: list[nn.Module] = field(default_factory=list, repr=False, compare=False)
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of the images it was trained on; None of a table."""
+        pixels = (innermost(preparation) for preparation in self.preparations.values())
+        return next((p.size for p in pixels if isinstance(p, PixelPreparation)), None)
+
+    @property
     def is_table(self) -> bool:
         """Whether the model reads columns rather than images."""
-        return not any(isinstance(innermost(p), PixelPreparation) for p in self.preparations.values())
+        return self.image_shape is None
 
     def predict(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None = None) -> np.ndarray:
         """Return predictions [n] in the target's unit, or class probabilities [n, C].

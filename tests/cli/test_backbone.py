@@ -62,6 +62,14 @@ def test_train_predict_and_resume(
     assert main(["predict", str(out), str(images), "-q"]) == 0
     predicted = capsys.readouterr().out
     assert predicted.startswith("prediction,p_c0,p_c1,p_c2") and len(predicted.splitlines()) == 91
+    Image.fromarray(np.full((40, 31), 90, np.uint8)).save(tmp_path / "new.png")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new.png").rename(tmp_path / "new" / "grey.png")
+    assert main(["predict", str(out), str(tmp_path / "new")]) == 0
+    said = capsys.readouterr()
+    assert (
+        said.out.count("\n") == 2 and "1 of 1 images are resized to what the model was trained on, 18 x 18" in said.err
+    )
     (out / "report.json").unlink()
     assert main(["resume", str(out), "-q"]) == 0
     again = json.loads((out / "report.json").read_text())

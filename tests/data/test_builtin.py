@@ -19,9 +19,10 @@ from goodfit.data import builtin
 from goodfit.data.builtin import AIRFOIL, BUILTIN, load_builtin
 from goodfit.data.download import RemoteFile, cache_folder, data_folder, fetch
 from goodfit.data.idx import read_idx
+from goodfit.data.two_scales import two_scales_weights
 from goodfit.errors import GoodfitError
 
-BUNDLED = ("digits", "iris", "wine", "breast-cancer", "diabetes")
+BUNDLED = ("digits", "iris", "wine", "breast-cancer", "diabetes", "two-scales")
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -30,6 +31,15 @@ def test_bundled_data_are_as_listed(name: str) -> None:
     rows = len(raw.images) if raw.images is not None else len(raw.frame)
     assert rows == listed.rows and raw.kind == listed.kind
     assert raw.frame is None or raw.target in raw.frame
+
+
+def test_two_scales_are_what_they_say() -> None:
+    frame = load_builtin("two-scales").frame
+    x, y = frame.drop(columns="y").to_numpy(), frame["y"].to_numpy()
+    np.testing.assert_allclose(x.std(0), np.repeat([1.0, 0.1], [140, 10]), rtol=0.04)
+    fitted, residual, *_ = np.linalg.lstsq(x, y, rcond=None)
+    np.testing.assert_allclose(fitted * x.std(0), two_scales_weights() * np.repeat([1.0, 0.1], [140, 10]), atol=0.05)
+    assert residual[0] / (len(y) - 150) == pytest.approx(0.5, rel=0.07) and y.var() == pytest.approx(6.5, rel=0.07)
 
 
 def test_unknown_name_lists_the_known() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from goodfit.data.images import PixelPreparation, read_arrays, read_image_folder
+from goodfit.data.images import PixelPreparation, read_arrays, read_image_folder, read_images
 from goodfit.errors import GoodfitError, MissingExtraError
 
 
@@ -32,6 +32,19 @@ def test_folder_of_class_folders(tmp_path: Path) -> None:
     picture(tmp_path / "dog" / "9.png", size=(8, 8), mode="RGB")
     mixed = read_image_folder(tmp_path)
     assert mixed.images.shape == (7, 3, 4, 6) and "1 of 7 images are resized" in mixed.notes[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_files_to_predict_are_brought_to_what_the_model_was_trained_on(channels: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number, side in enumerate((6, 9, 9)):
+        Image.fromarray(random.integers(0, 256, (side, side, 3)).astype(np.uint8)).save(tmp_path / f"{number}.png")
+    found = read_images(tmp_path, shape=(channels, 6, 4))
+    assert found.images.shape == (3, channels, 6, 4)
+    assert found.notes[0] == "3 of 3 images are resized to what the model was trained on, 4 x 6"
+    assert found.notes[1:] == ["colour images are turned to grey, which the model was trained on"] * (channels == 1)
+    expected = Image.open(tmp_path / "1.png").convert("L" if channels == 1 else "RGB").resize((4, 6))
+    np.testing.assert_array_equal(found.images[1], np.asarray(expected).reshape(6, 4, channels).transpose(2, 0, 1))
 
 
 def test_images_stand_upright_as_their_camera_says(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from goodfit.nn.dropout import KeyedDropout, step_key
 from goodfit.population import KERNELS, Problem
 from goodfit.population.compiled.passes import drop_weights
 from goodfit.population.samples import Batch
-from goodfit.randomness import batch_order
+from goodfit.randomness import batch_order, dropout_keys, keep_mask, numpy_generator
 
 ALL = tuple(KERNELS)
 SMOOTH = Config(width=(32, 16), activation="tanh", optimiser="sgd", lr=0.02, epochs=10, batch_size=37)
@@ -212,3 +212,47 @@ def test_smoothing_needs_classes(house_task: gf.Task) -> None:
         gf.train(Config(label_smoothing=0.1), house_task)
     with pytest.raises(gf.GoodfitError, match="setting 'l1' is -1"):
         Config(l1=-1)
+
+
+def masked_loop(config: Config, problem: Problem) -> dict[str, Tensor]:
+    """Dropout, DropConnect and Mixup written out for a perceptron, from the draws alone; returns the weights."""
+    weights = {
+        n: w.clone().requires_grad_() for n, w in build_model(config, problem.input_shape, 3).state_dict().items()
+    }
+    optimiser = torch.optim.SGD(weights.values(), lr=config.lr, momentum=config.momentum)
+    step, layers = 0, range(len(config.hidden) + 1)
+
+    def scaled_mask(purpose: str, rate: float, layer: int, shape: torch.Size) -> Tensor:
+        key = torch.from_numpy(dropout_keys(config.seed, np.array([step]), layer, purpose).view(np.int64))
+        elements = torch.arange(shape.numel(), dtype=torch.int32).reshape(1, *shape)
+        return keep_mask(key, torch.tensor([rate]), elements)[0] / (1 - rate)
+
+    for epoch in range(1, config.epochs + 1):
+        for rows in torch.from_numpy(batch_order(config.seed, epoch, len(problem.train))).split(config.batch_size):
+            share = float(numpy_generator(config.seed, "mixup", step).beta(config.mixup, config.mixup))
+            x, y = problem.train.x[rows], problem.train.y[rows]
+            h = share * x + (1 - share) * x.flip(0)
+            for k in layers:
+                w = weights[f"layers.{k}.weight"]
+                h = F.linear(
+                    h, w * scaled_mask("dropconnect", config.dropconnect, k, w.shape), weights[f"layers.{k}.bias"]
+                )
+                if k < len(config.hidden):
+                    h = torch.tanh(h)
+                    h = h * scaled_mask("dropout", config.dropout, k, h.shape)
+            loss = share * F.cross_entropy(h, y) + (1 - share) * F.cross_entropy(h, y.flip(0))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            step += 1
+    return weights
+
+
+@pytest.mark.parametrize("kernel", ALL)
+@pytest.mark.parametrize("width", [(32, 16), (70, 60)], ids=["small", "wide"])
+def test_dropout_dropconnect_and_mixup_equal_their_formulas(kernel: str, width: tuple[int, ...]) -> None:
+    config = SMOOTH.replace(width=width, dropout=0.3, dropconnect=0.2, mixup=0.4, epochs=4)
+    without = config.replace(dropout=0, dropconnect=0, mixup=0, seed=8)
+    outcome, _ = run([without, config, config.replace(dropout=0.6, seed=9)], UNHELD, kernel)[1]
+    for name, weight in masked_loop(config, UNHELD).items():
+        torch.testing.assert_close(outcome.weights[name], weight.detach(), rtol=1e-3, atol=1e-4)

@@ -14,6 +14,7 @@ from goodfit.nn.signals import measure_signals
 from goodfit.report.drawing import Chart
 from goodfit.report.picture import write_picture
 from goodfit.report.signals import histograms_through_depth, variance_through_depth
+from goodfit.report.study_charts import lines
 from goodfit.report.weights import weight_histograms
 
 
@@ -95,3 +96,13 @@ def test_prepare_shows_before_and_after(
         assert main([*arguments, *wrong]) == 2
         assert message in capsys.readouterr().err
     assert main(["prepare", "digits"]) == 2 and "holds images" in capsys.readouterr().err
+
+
+def test_a_single_point_shows_its_interval() -> None:
+    found = {
+        "name": "gains", "title": "Gains", "x": [100], "x_label": "images", "y_label": "points", "log_x": True, "whole": True,
+        "series": {"frozen": {"mean": [1.0], "low": [-0.5], "high": [2.5]}}, "level": ["no gain", 0.0],
+    }  # fmt: skip
+    assert lines(found).svg.count('id="gains-LineCollection') == 1
+    two = found | {"x": [100, 200], "series": {"frozen": {"mean": [1.0] * 2, "low": [-0.5] * 2, "high": [2.5] * 2}}}
+    assert 'id="gains-LineCollection' not in lines(two).svg

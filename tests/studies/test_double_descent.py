@@ -13,6 +13,8 @@ from goodfit.losses import one_hot_squared_error
 from goodfit.report.page import render_study
 from goodfit.studies.comparison import IN_MEMORY
 from goodfit.studies.double_descent import OPTIONS, double_descent
+from goodfit.studies.double_descent.points import Point, Results
+from goodfit.studies.double_descent.regime import _times
 from goodfit.studies.double_descent.rows import StudyRows
 
 NOTHING_SAID = {name: option.default for name, option in OPTIONS.items()}
@@ -68,6 +70,8 @@ def test_random_features_peak_where_features_are_samples(fashion: gf.Task) -> No
         assert np.all(cured[1:] < 1.1 * np.minimum.accumulate(cured)[:-1]), "no peak is left"
         assert np.all(cured[peak - 2 :] < loss[peak - 2 :])
     assert record["descents"][0]["threshold"] == 200
+    [told] = [sentence for sentence in record["answer"] if sentence.startswith("The test error (share of rows) is")]
+    assert f"{error[peak]:.4g} at 200" in told and f"{error[-1]:.4g} at 2000 features" in told
 
 
 def test_more_samples_hurt_near_the_threshold(fashion: gf.Task) -> None:
@@ -94,6 +98,23 @@ def test_networks_peak_at_the_threshold_and_decay_removes_it(fashion: gf.Task) -
     assert np.all(cured[1:] < 1.1 * np.minimum.accumulate(cured)[:-1])
 
 
+@pytest.fixture(scope="module")
+def two_scales() -> gf.Task:
+    return gf.load("two-scales", validation="0.2")
+
+
+def test_data_of_two_scales_descend_twice_along_the_epochs(two_scales: gf.Task) -> None:
+    """Heckel & Yilmaz 2021: down with the fast inputs' signal, up with their noise, down with the slow inputs."""
+    record = study(two_scales, 3, {"lr": 0.016, "epochs": 1024})
+    times, loss = means(record, "test_loss", record["answer"][0].split(":")[0])
+    peak = int(loss.argmax())
+    assert int(loss[:peak].argmin()) > 0 and 32 <= times[peak] < 1024
+    assert loss[peak] > 1.2 * loss[:peak].min() and loss[peak] > 3 * loss[-1] and loss[-1] < 0.5 * loss[:peak].min()
+    assert "the test loss descends twice: " in record["answer"][0] and len(record["answer"]) == 1
+    alike = study(two_scales, 2, {"numeric": "standard", "lr": 0.016, "epochs": 128})
+    assert "the test loss descends twice: " not in alike["answer"][0], "inputs of one scale are learnt at one time"
+
+
 TINY = {"epochs": 8, "train_rows": 60, "batch_size": 30}
 
 
@@ -118,8 +139,15 @@ def test_regime_of_a_training_of_ones_own(blobs: gf.Task, house_task: gf.Task) -
     assert large["answer"][0].startswith("Modern regime:")
     assert large["answer"][3].startswith("Stopping earlier helps: with "), "a fifth of the labels is wrong"
     rows = {row[0]: row for row in large["tables"][0]["rows"]}
+    assert large["answer"][-1].endswith("More could be told with --seeds 12.")
     assert rows["as it is"][5] == 1.0 and rows["4 epochs"][8] == "helps"
     study(house_task, 2, {"width": 8, "epochs": 4, "lr": 0.01})
+
+
+def test_losses_of_rounding_error_are_told_as_equal() -> None:
+    own, other = Point(8, 50, 4), Point(16, 50, 4)
+    values = np.array([[[9, 0, 0, 0, 1e-15, 0], [9, 0, 0, 0, 0.0, 0]], [[9, 0, 0, 0, 0.0, 0], [9, 0, 0, 0, 1e-12, 0]]])
+    assert _times(Results([own, other], [0, 1], values), other, own, 0.95) == (1, 1, 1)
 
 
 def test_losses_and_errors_are_those_of_the_rows(blobs: gf.Task) -> None:

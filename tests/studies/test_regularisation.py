@@ -98,3 +98,11 @@ def test_sizes_follow_the_settings_and_the_data(house_task: gf.Task, monkeypatch
 
     assert rows(train_rows=64) == [64]
     assert rows() == [len(house_task.rows("train"))]  # both sizes are more than there are
+
+
+def test_a_difference_of_rounding_error_is_told_as_zero() -> None:
+    reference, other = np.zeros((2, 4)), np.zeros((2, 4))
+    reference[:, 1], other[:, 1] = (0.7, 0.5), (0.8, 0.4)
+    assert (other - reference)[:, 1].mean() > 0
+    record = gap_record(METRICS["accuracy"], 500, {"none": ("", reference), "L2": ("l2 1", other)})
+    assert gap_tables(record)[0]["rows"][1][-1].startswith("0 ± 1.3")

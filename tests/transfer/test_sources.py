@@ -12,7 +12,9 @@ import torch
 
 import goodfit as gf
 from goodfit.nn.backbones import Backbone, FrozenBackbone
+from goodfit.nn.backbones.inputs import Adapter
 from goodfit.transfer import backbone_of, fine_tune, freeze, open_backbone
+from goodfit.transfer.huggingface import read_input
 
 HEADS = gf.Config(depth=0, epochs=10, batch_size=32, lr=0.01)
 
@@ -197,6 +199,7 @@ def test_features_are_what_the_classifier_sees(folders: Path, name: str) -> None
     backbone = open_backbone(folders / name)
     assert backbone.input.model_dump() == {
         "size": (3, 32, 32), "values": "bytes", "mean": (0.5, 0.4, 0.3), "scale": (0.2, 0.2, 0.2), "resample": "bicubic",
+        "order": "rgb",
     }  # fmt: skip
     task = striped(3, 32, rows=20)
     frozen = freeze(task, backbone).extractor
@@ -252,6 +255,59 @@ def test_without_their_description_images_are_taken_as_those_of_imagenet(folders
     (folder / "preprocessor_config.json").write_text(json.dumps(told))
     found = open_backbone(folder).input
     assert found.size == (3, 32, 32) and found.mean == (0, 0, 0) and found.scale == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"image_processor_type": "ViTImageProcessor", "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]},
+        {"image_processor_type": "ViTImageProcessor", "rescale_factor": 1 / 127.5, "image_mean": [0.5] * 3, "image_std": [0.2] * 3},
+        {"image_processor_type": "ViTImageProcessor", "do_rescale": False, "image_mean": [120, 110, 100], "image_std": [50, 51, 52]},
+        {"image_processor_type": "MobileViTImageProcessor", "do_flip_channel_order": True, "do_center_crop": False},
+        {"image_processor_type": "EfficientNetImageProcessor", "include_top": True, "image_mean": [0.5] * 3, "image_std": [0.2, 0.3, 0.4]},
+    ],
+    ids=["usual", "other factor", "unscaled", "blue first", "twice"],
+)  # fmt: skip
+def test_images_are_prepared_as_transformers_does(told: dict[str, Any], tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'goodfit[transfer]'")
+    told |= {"size": {"height": 32, "width": 32}, "resample": 2, "do_normalize": "image_mean" in told}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
+    image = np.random.default_rng(0).integers(0, 256, (3, 32, 32)).astype(np.uint8)
+    expected = transformers.AutoImageProcessor.from_pretrained(tmp_path)(image, return_tensors="pt")["pixel_values"]
+    found = Adapter(read_input(tmp_path, {}), (3, 32, 32))(torch.from_numpy(image)[None] / 255)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[1, 2]", '{"image_mean": "grey"}', '{"image_std": null}', '{"image_std": [0, 0, 0]}', '{"rescale_factor": 0}',
+        '{"size": {"height": 3}}', '{"size": -1}', '{"image_mean": [NaN, 0, 0]}', "{",
+    ],
+)  # fmt: skip
+def test_a_damaged_description_of_images_is_one_line(told: str, tmp_path: Path) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(told)
+    with pytest.raises(gf.GoodfitError, match=r"preprocessor_config.json cannot be read \(.*\): restore it") as caught:
+        read_input(tmp_path, {})
+    assert "\n" not in str(caught.value)
+
+
+def test_code_that_comes_with_a_model_is_neither_run_nor_asked_about(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("the user was asked"))
+    auto_map = {"AutoConfig": "own.OwnConfig", "AutoModelForImageClassification": "own.Own"}
+    for kind in ("resnet", "own"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        config = json.loads((folders / "ResNet" / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"model_type": kind, "auto_map": auto_map}))
+        (folder / "model.safetensors").write_bytes((folders / "ResNet" / "model.safetensors").read_bytes())
+        (folder / "own.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w').close()")
+    assert open_backbone(tmp_path / "resnet").name == "resnet (ResNetForImageClassification)"
+    with pytest.raises(gf.GoodfitError, match="backbone own is built by code of its own, and goodfit runs no code"):
+        open_backbone(tmp_path / "own")
+    assert not (tmp_path / "run").exists()
 
 
 def test_damaged_folders_are_one_line(folders: Path, tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def _read_inputs(model: Model, data: str, notes: list[str]) -> pd.DataFrame | np
         table = read_table(sys.stdin.buffer, label="stdin") if data == "-" else read_table(Path(data))
         notes += table.notes
         return table.frame
-    images = read_images(Path(data))
+    shape = model.image_shape
+    images = read_images(Path(data), shape=shape if shape and shape[0] in (1, 3) else None)
     notes += images.notes
     return images.images

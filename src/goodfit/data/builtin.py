@@ -11,6 +11,7 @@ from sklearn import datasets
 
 from goodfit.data.download import RemoteFile, cache_folder, data_folder, fetch
 from goodfit.data.idx import read_idx
+from goodfit.data.two_scales import two_scales
 from goodfit.errors import GoodfitError, did_you_mean
 
 Kind = Literal["regression", "binary", "multiclass"]
@@ -158,5 +159,9 @@ BUILTIN: dict[str, BuiltinData] = {
         ),
         BuiltinData("airfoil", "regression", 1503, "5 columns", "noise of aerofoils in a wind tunnel (NASA)", _airfoil),
         BuiltinData("fashion-mnist", "multiclass", 70000, "images 28x28", "clothes in ten classes (Zalando, MIT licence)", _fashion),
+        BuiltinData(
+            "two-scales", "regression", 8000, "150 columns", "made data that are learnt at two speeds (Heckel & Yilmaz 2021)",
+            lambda: RawData(frame=two_scales(), target="y", kind="regression"),
+        ),
     )
 }  # fmt: skip

@@ -28,7 +28,7 @@ FILES_AT_ONCE = 256
 Result = TypeVar("Result")
 
 
-def decode_images(files: list[Path], notes: list[str]) -> np.ndarray:
+def decode_images(files: list[Path], notes: list[str], shape: tuple[int, int, int] | None = None) -> np.ndarray:
     """Return uint8 [n, C, H, W] of image files: upright, of their most common size, grey (C = 1) if all are grey.
 
     Headers are read first, pixels then a few files at a time: only the result is held in memory. Where that does
@@ -36,6 +36,7 @@ def decode_images(files: list[Path], notes: list[str]) -> np.ndarray:
 
     Args:
         notes: receives what was changed.
+        shape: channels (1 or 3), height and width to bring all to, instead of what most have.
 
     Raises:
         GoodfitError: files that are no images (the first is named, all are counted), or of 32 bits a pixel.
@@ -48,20 +49,24 @@ def decode_images(files: list[Path], notes: list[str]) -> np.ndarray:
             f"{flat[0]} has 32 bits a pixel, whose range is unknown: save it with 8 or 16, or give the arrays as an .npz file"
         )
     sizes = Counter(size for _, size in headers)
-    size, count = sizes.most_common(1)[0]
-    if len(sizes) > 1:
-        notes.append(
-            f"{len(files) - count} of {len(files)} images are resized to the most common size, {size[0]} x {size[1]}"
-        )
+    size, whose = sizes.most_common(1)[0][0], "the most common size"
+    if shape:
+        size, whose = (shape[2], shape[1]), "what the model was trained on"
+    resized = len(files) - sizes[size]
+    if resized:
+        notes.append(f"{resized} of {len(files)} images are resized to {whose}, {size[0]} x {size[1]}")
     deep = sum(mode.startswith(DEEP) for mode, _ in headers)
     if deep:
         notes.append(f"{deep} of {len(files)} images have 16 bits a pixel: their upper 8 bits are used")
     grey = all(mode in GREY_MODES or mode.startswith(DEEP) for mode, _ in headers)
-    shape = (len(files), 1 if grey else 3, size[1], size[0])
-    decoded = _of_each(files, lambda image: _decode(image, size, "L" if grey else "RGB"))
-    if too_large(math.prod(shape)):
-        return keep_pixels(files, shape, decoded, notes)
-    pixels = np.empty(shape, dtype=np.uint8)
+    channels = shape[0] if shape else 1 if grey else 3
+    if shape and channels == 1 and not grey:
+        notes.append("colour images are turned to grey, which the model was trained on")
+    whole = (len(files), channels, size[1], size[0])
+    decoded = _of_each(files, lambda image: _decode(image, size, "L" if channels == 1 else "RGB"))
+    if too_large(math.prod(whole)):
+        return keep_pixels(files, whole, decoded, notes)
+    pixels = np.empty(whole, dtype=np.uint8)
     for place, one in enumerate(decoded):
         pixels[place] = one
     return pixels

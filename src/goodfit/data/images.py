@@ -32,20 +32,21 @@ class ImageSet:
     notes: list[str] = field(default_factory=list)
 
 
-def read_images(path: Path, target: str | None = None) -> ImageSet:
+def read_images(path: Path, target: str | None = None, shape: tuple[int, int, int] | None = None) -> ImageSet:
     """Read a folder of class folders, a folder of `.npy` files, or an `.npz` file.
 
     Args:
         target: name of the label array.
+        shape: channels, height and width that image files are brought to; arrays stay as they are.
     """
     of_files = path.is_dir() and not any(path.glob("*.npy"))
-    return read_image_folder(path) if of_files else read_arrays(path, target)
+    return read_image_folder(path, shape) if of_files else read_arrays(path, target)
 
 
-def read_image_folder(path: Path) -> ImageSet:
+def read_image_folder(path: Path, shape: tuple[int, int, int] | None = None) -> ImageSet:
     """Read `path/<class>/<image>`, or images directly in `path` (no labels), in sorted order.
 
-    All are brought to the most common size; grey only if all are grey.
+    All are brought to the most common size, grey only if all are grey; or to `shape` (channels, height, width).
 
     Raises:
         GoodfitError: no such folder, another layout, an empty class, a file that is no image.
@@ -67,7 +68,7 @@ def read_image_folder(path: Path) -> ImageSet:
             raise GoodfitError(f"{path / empty[0]} holds no images: expected {LAYOUT}")
         files = [file for found in of_class.values() for file in found]
         labels = np.array([name for name, found in of_class.items() for _ in found])
-    return ImageSet(decode_images(files, notes), labels, notes)
+    return ImageSet(decode_images(files, notes, shape), labels, notes)
 
 
 def read_arrays(path: Path, target: str | None) -> ImageSet:

@@ -121,6 +121,8 @@ def lines(found: dict[str, Any]) -> Chart:
             # the band of a line that has left the picture would cover the others
             seen = np.full(len(mean), True) if found.get("whole") else mean <= top
             axes.fill_between(x[: len(mean)], low, high, where=seen, color=colour, alpha=0.16, linewidth=0)
+            if len(mean) == 1:  # a band of no width would not be seen
+                axes.vlines(x[:1], low, high, color=colour, linewidth=2, alpha=0.4)
             axes.plot(x[: len(mean)], mean, color=colour, linestyle=line, label=name, marker="." if len(x) < 60 else "")
         if found.get("level"):
             axes.axhline(found["level"][1], color=INK, linewidth=0.9, linestyle=(0, (6, 3)), label=found["level"][0])

@@ -97,7 +97,8 @@ def _reach(values: list[float | None]) -> str:
     mean, low, high = values
     if mean is None or low is None or high is None:
         return figure(mean)
-    return f"{mean:.3g} ± {(high - low) / 2:.2g}"
+    half = (high - low) / 2
+    return f"{0 if abs(mean) < 1e-9 * half else mean:.3g} ± {half:.2g}"  # no rounding error
 
 
 def word_gaps(record: Record) -> list[str]:

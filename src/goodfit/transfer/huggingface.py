@@ -8,7 +8,7 @@ import torch
 
 from goodfit.errors import GoodfitError, MissingExtraError
 from goodfit.nn.backbones import Backbone, ImageInput
-from goodfit.nn.backbones.kinds import import_transformers, pooled, transformers_class
+from goodfit.nn.backbones.kinds import ATTENTION, import_transformers, pooled, transformers_class
 
 IMAGENET_MEAN, IMAGENET_SCALE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Taken where a folder does not say how its images were normalised; likewise the size."""
@@ -54,15 +54,22 @@ def open_transformers(folder: Path, name: str) -> Backbone:
         )
     try:
         # without labels a classifier's last layer is the identity
-        config = transformers.AutoConfig.from_pretrained(folder, num_labels=0, local_files_only=True)
-        # other implementations of attention draw from a stream of their own, or cannot be vectorised
+        # trust_remote_code: unless it is said, transformers asks on the terminal whether to run a folder's code
+        config = transformers.AutoConfig.from_pretrained(
+            folder, num_labels=0, local_files_only=True, trust_remote_code=False
+        )
         with torch.random.fork_rng(devices=[]):
             model, report = transformers_class(config).from_pretrained(
-                folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True,
-                attn_implementation="eager", dtype=torch.float32,
+                folder, config=config, use_safetensors=True, local_files_only=True, trust_remote_code=False,
+                output_loading_info=True, attn_implementation=ATTENTION, dtype=torch.float32,
             )  # fmt: skip
     except Exception as error:  # damaged files and unknown configs make transformers raise nearly anything
         reason = " ".join(str(error).split())[:160] or type(error).__name__
+        if "custom code" in reason:
+            raise GoodfitError(
+                f"backbone {name} is built by code of its own, and goodfit runs no code that comes with a model: take a "
+                "network that transformers knows"
+            ) from None
         raise GoodfitError(f"backbone {name} cannot be read by transformers ({reason}): check the folder") from None
     missing = [key for key in report["missing_keys"] if "pooler" not in key]
     if missing:
@@ -89,22 +96,36 @@ def feature_count(network: torch.nn.Module, wanted: ImageInput, name: str) -> in
 
 
 def read_input(folder: Path, config: dict[str, Any]) -> ImageInput:
-    """Return what a model wants to see, out of `preprocessor_config.json` and its config."""
+    """Return what a model wants to see, out of `preprocessor_config.json` and its config.
+
+    Raises:
+        GoodfitError: the file is no JSON, or says what cannot be.
+    """
     path = folder / "preprocessor_config.json"
     try:
-        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise GoodfitError(f"{path} cannot be read ({error}): restore it from a copy") from None
+        told = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        return _told_input(told, config)
+    except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as error:  # pydantic's is a ValueError
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise GoodfitError(f"{path} cannot be read ({reason}): restore it from a copy") from None
+
+
+def _told_input(told: dict[str, Any], config: dict[str, Any]) -> ImageInput:
     channels = int(config.get("num_channels") or 3)
     normalises = told.get("do_normalize", True)
     mean = told.get("image_mean", IMAGENET_MEAN) if normalises else 0.0
     scale = told.get("image_std", IMAGENET_SCALE) if normalises else 1.0
+    # EfficientNet divides by the deviation a second time
+    twice = 2 if normalises and told.get("include_top") else 1
+    # (factor * bytes - mean) / scale, in terms of bytes / 255
+    factor = float(told.get("rescale_factor", 1 / 255)) if told.get("do_rescale", True) else 1.0
     return ImageInput(
         size=(channels, *_side_lengths(told, config)),
         values="bytes",
-        mean=_each(mean, channels),
-        scale=_each(scale, channels),
+        mean=tuple(value / (255 * factor) for value in _each(mean, channels)),
+        scale=tuple(value**twice / (255 * factor) for value in _each(scale, channels)),
         resample="bicubic" if told.get("resample") == BICUBIC else "bilinear",
+        order="bgr" if told.get("do_flip_channel_order") else "rgb",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -21,16 +21,17 @@ class ImageInput(BaseModel):
 
     Attributes:
         size: channels, height, width. mean, scale: of each channel, of pixels in [0, 1] (bytes) or as they are (floats).
-        resample: how other sizes are brought to this one.
+        resample: how other sizes are brought to this one. order: which of the colours comes first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: tuple[Pixels, Pixels, Pixels]
     values: Literal["bytes", "floats"]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
+    mean: tuple[FiniteFloat, ...]
+    scale: tuple[Annotated[FiniteFloat, Field(gt=0)], ...]
     resample: Literal["bilinear", "bicubic"] = "bilinear"
+    order: Literal["rgb", "bgr"] = "rgb"
 
 
 class Adapter(nn.Module):
@@ -57,6 +58,7 @@ class Adapter(nn.Module):
                 f"the images have {channels} channels and the backbone was trained on {wanted.size[0]}: only grey and colour "
                 "are turned into one another"
             )
+        self.reverses = wanted.order == "bgr" and channels == wanted.size[0] == 3
         self.resizes = (height, width) != wanted.size[1:]
         buffers = {
             "down": resizing(height, wanted.size[1], wanted.resample),
@@ -73,6 +75,8 @@ class Adapter(nn.Module):
             x = red * x[:, 0:1] + green * x[:, 1:2] + blue * x[:, 2:3]
         elif self.channels == (1, 3):
             x = torch.cat([x, x, x], dim=1)
+        elif self.reverses:
+            x = x.flip(1)
         if self.resizes:
             x = self.down @ x @ self.across.mT
         return (x - self.mean) / self.scale

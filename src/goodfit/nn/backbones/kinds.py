@@ -19,6 +19,9 @@ from goodfit.nn.models import make_module
 Build = Callable[[dict[str, Any]], nn.Module]
 """Description -> network [B, C, H, W] -> [B, features], with any weights."""
 
+ATTENTION = "eager"
+"""Other implementations draw from a stream of their own, cannot be vectorised, or are fetched from the hub."""
+
 
 def _goodfit(description: dict[str, Any]) -> nn.Module:
     config = Config(**description["config"])
@@ -92,7 +95,9 @@ def transformers_class(config: Any) -> Any:
 
 def _transformers(description: dict[str, Any]) -> nn.Module:
     config = import_transformers().AutoConfig.for_model(**description["config"])
-    return pooled(transformers_class(config).from_config(config))
+    return pooled(
+        transformers_class(config).from_config(config, trust_remote_code=False, attn_implementation=ATTENTION)
+    )
 
 
 KINDS: dict[str, Build] = {"goodfit": _goodfit, "transformers": _transformers}

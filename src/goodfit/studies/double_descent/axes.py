@@ -30,6 +30,9 @@ def against_size(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
         "answer": [
             *words.of_threshold(s, border, None if border is None else shares[sizes.index(border)]),
             *words.of_curve(find_peak(tested), tested, sizes, s.size),
+            words.of_errors(
+                results.of(plain, "test_error"), results.of(plain, "train_error"), sizes, s.size, s.rows.error_unit
+            ),
             *words.of_cures(tested, losses),
         ],
         "descents": [
@@ -44,11 +47,12 @@ def against_size(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
 
 
 def against_time(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, Any]:
-    """One small, one critical and one large model, looked at ever later."""
+    """One small, one critical and one large model, or the one that was asked for, looked at ever later."""
     times = epochs_grid(s)
-    widths = {
-        f"{name} ({s.at(s.width_for(share)):,.0f} {s.size})": s.width_for(share) for name, share in EPOCH_SHARES.items()
-    }
+    widths = {f"{name} ({{}})": s.width_for(share) for name, share in EPOCH_SHARES.items()}
+    if s.fixed_width:
+        widths = {"{}": s.fixed_width}
+    widths = {name.format(f"{s.at(width):,.0f} {s.size}"): width for name, width in widths.items()}
     lines = {name: [Point(width, s.samples, time) for time in times] for name, width in widths.items()}
     results = collect(s.learner, [p for points in lines.values() for p in points], seed, seeds, means)
     answer, borders = [], {}
@@ -56,20 +60,21 @@ def against_time(s: Setting, seed: int, seeds: int, means: Means) -> dict[str, A
         tested = results.of(points, "test_loss")
         borders[name] = threshold(times, interpolates(results.of(points, "train_loss"), s.constant))
         answer += words.of_time(name, find_peak(tested), tested, times, s.time, borders[name])
-    critical = next(border for name, border in borders.items() if name.startswith("critical"))
+    shown_border = next(border for name, border in borders.items() if s.fixed_width or name.startswith("critical"))
     regimes = ("underfitted", "critical", "interpolated")
     shown = [
         ("test_loss", "Test loss against time", "test loss", True),
         ("train_loss", "Training loss against time", "training loss", True),
-        ("test_error", "Test error against time", "test error", False),
+        ("test_error", "Test error against time", f"test error ({s.rows.error_unit})", False),
+        ("train_error", "Training error against time", f"training error ({s.rows.error_unit})", False),
     ]
-    caption = "The regimes are those of the critical size."
+    caption = "" if s.fixed_width else "The regimes are those of the critical size."
     return _record(results) | {
         "answer": answer,
         "descents": [
             curve(
                 measure, title, s.time, label, times, {name: results.of(points, measure) for name, points in lines.items()},
-                critical, log_y=log_y, regimes=regimes, caption=caption,
+                shown_border, log_y=log_y, regimes=regimes, caption=caption,
             )
             for measure, title, label, log_y in shown
         ],
@@ -161,13 +166,13 @@ def _table(
     (decay, decayed), (_, stopped) = cures.items()
     rows = [
         [
-            s.at(point.width), point.width, shares[k], *(float(np.nanmean(results.of([point], m))) for m in
+            s.at(point.width), *([] if s.size == "features" else [point.width]), shares[k], *(float(np.nanmean(results.of([point], m))) for m in
             ("train_loss", "train_error", "test_loss", "test_error")), decayed[k].decay, stopped[k].epochs,
         ]
         for k, point in enumerate(plain)
     ]  # fmt: skip
     header = [
-        s.size, "width", "parameters / (samples x outputs)", "training loss", "training error", "test loss", "test error",
+        s.size, *([] if s.size == "features" else ["width"]), "parameters / (samples x outputs)", "training loss", "training error", "test loss", "test error",
         decay, f"{s.time} when stopped",
     ]  # fmt: skip
     return {"title": "Every size: means over the seeds, and what the tuning chose", "header": header, "rows": rows}

@@ -24,6 +24,10 @@ WIDTH_FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
 EPOCH_FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2)
 SAMPLE_FACTORS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 FEWEST_ROWS = 40
+FLOOR = 1e-6
+"""Held-out losses below this count as equal: a ratio of rounding errors says nothing."""
+MANY_SEEDS = 12
+"""With fewer, intervals that hold together are so wide that an undecided answer says little."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def which_regime(
             _wider(changes["width"], own),
             _more_data(results, lines["samples"], own),
             _stopping(changes["epochs"], own),
-            _bounds(changes),
+            _bounds(changes, len(results.seeds)),
         ],
         "base": config.settings(),
         "varied": ["width", "epochs", "train_rows"],
@@ -124,7 +128,8 @@ def _name(axis: str, point: Point, own: Point) -> str:
 
 def _times(results: Results, point: Point, own: Point, level: float) -> Interval:
     """Return the point's test loss over the user's own, paired over the seeds where both are finite."""
-    logs = np.log(results.of([point], "test_loss") / results.of([own], "test_loss"))[:, 0]
+    theirs, of_own = (np.maximum(results.of([p], "test_loss")[:, 0], FLOOR) for p in (point, own))
+    logs = np.log(theirs / of_own)
     mean, low, high = np.exp(t_interval(logs[np.isfinite(logs)].tolist(), level))
     return float(mean), float(low), float(high)
 
@@ -188,11 +193,13 @@ def _factor(times: Interval) -> str:
     return f"{figure(mean)} times as large ({figure(low)} to {figure(high)})"
 
 
-def _bounds(changes: Mapping[str, Sequence[Change]]) -> str:
+def _bounds(changes: Mapping[str, Sequence[Change]], seeds: int) -> str:
     number = sum(map(len, changes.values()))
+    undecided = any(change.verdict == "undecided" for found in changes.values() for change in found)
+    more = f" More could be told with --seeds {MANY_SEEDS}." if undecided and seeds < MANY_SEEDS else ""
     return (
         f"{count(number, 'change')} were tried, one at a time. Intervals are 95 %, Student's t over the seeds on the logarithm"
-        " of the ratio of held-out losses, paired by seed; those of a question hold together (Bonferroni)."
+        f" of the ratio of held-out losses, paired by seed; those of a question hold together (Bonferroni).{more}"
     )
 
 

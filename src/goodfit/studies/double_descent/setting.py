@@ -26,6 +26,13 @@ NETWORKS = {
 }  # fmt: skip
 """Protocol of networks: few inputs and samples, so that a network that interpolates is small, and a momentum and number
 of epochs that let it interpolate. The rate is that of `RATES`."""
+TWO_SCALES_DATA = "two-scales"
+TWO_SCALES = {
+    "activation": "identity", "width": 8, "numeric": "centre", "train_rows": 200, "batch_size": 200, "lr": 0.004,
+    "momentum": 0.9, "epochs": 8192,
+}  # fmt: skip
+"""Protocol of the data that are learnt at two speeds, in place of that of networks: a linear network, for one with kinks
+fits the noise before it learns the slow inputs; whole batches, for time is looked at; inputs keep their scales."""
 RATES = {"one-hot-squared-error": 0.01, "squared-error": 0.01, "cross-entropy": 0.02}
 """Learning rate for each loss; for `one-hot-squared-error`, a mean over the outputs, for each output."""
 FEATURE_FACTORS = (
@@ -107,7 +114,9 @@ def networks(task: Task, settings: Mapping[str, Any], noise: float, means: Means
     rows = StudyRows.of(task, most=POOL, most_judging=JUDGING)
     loss = str(settings.get("loss", _squared(task)))
     rate = RATES.get(loss, 0.01) * (task.code.outputs if loss == "one-hot-squared-error" else 1)
-    chosen = {**NETWORKS, "loss": loss, "lr": rate, **settings, "label_noise": settings.get("label_noise", noise)}
+    own = TWO_SCALES if task.name == TWO_SCALES_DATA else {}
+    protocol: dict[str, Any] = {"lr": rate, **NETWORKS, **own, **settings}
+    chosen = {**protocol, "loss": loss, "label_noise": settings.get("label_noise", noise)}
     if task.is_table and "decorrelate" not in settings:
         chosen["decorrelate"] = "none"
     config = Config(**{"width": 16, **chosen})
@@ -123,7 +132,7 @@ def networks(task: Task, settings: Mapping[str, Any], noise: float, means: Means
         constant=_constant(rows, config), to_end=epochs,
         stops=tuple(float(e) for e in _distinct(epochs // 2**k for k in range(8, 0, -1))), decays=DECAYS,
         widths=_distinct(map(width_for, NETWORK_FACTORS)), map_widths=_distinct(map(width_for, MAP_FACTORS)),
-        width_for=width_for, fixed_width=config.hidden[0] if "width" in settings else None, size="parameters", time="epochs", decay="weight decay",
+        width_for=width_for, fixed_width=config.hidden[0] if "width" in protocol else None, size="parameters", time="epochs", decay="weight decay",
     )  # fmt: skip
 
 

@@ -7,11 +7,13 @@ from goodfit.errors import GoodfitError
 from goodfit.studies.comparison import Means
 from goodfit.studies.double_descent.axes import AXES
 from goodfit.studies.double_descent.regime import which_regime
-from goodfit.studies.double_descent.setting import Setting, networks, random_features
+from goodfit.studies.double_descent.setting import TWO_SCALES_DATA, Setting, networks, random_features
 from goodfit.studies.options import StudyOption, choice, share
 from goodfit.task import Task
 
 DATA = "fashion-mnist"
+AXIS = {DATA: "width", TWO_SCALES_DATA: "epochs"}
+"""What the study's own data are looked at against; data of the user's own: `regime`."""
 NOISE = 0.2
 """Label noise of networks on the study's own data: without it the peak is small (Nakkiran et al. 2020, figure 4)."""
 OPTIONS: dict[str, StudyOption] = {
@@ -27,14 +29,12 @@ def double_descent(
     """Run the study and return its record.
 
     Args:
-        options: values of `OPTIONS`; None lets the data decide: the axis `width` on the study's own data, `regime` on
-            others.
+        options: values of `OPTIONS`; None lets the data decide, as `AXIS` says.
         settings: in place of the protocol's own.
     """
     began = time.monotonic()
-    own_data = task.name != DATA
-    axis, model = options["axis"] or ("regime" if own_data else "width"), options["model"]
-    demonstrated = NOISE if model == "mlp" and axis != "regime" and not own_data else 0.0
+    axis, model = options["axis"] or AXIS.get(task.name, "regime"), options["model"]
+    demonstrated = NOISE if model == "mlp" and axis != "regime" and task.name == DATA else 0.0
     noise = demonstrated if options["noise"] is None else options["noise"]
     if not len(task.rows("validation")):
         raise GoodfitError("the validation part has no rows: it judges, give it a share above 0")

@@ -8,6 +8,10 @@ from goodfit.studies.double_descent.setting import Setting
 from goodfit.studies.double_descent.shape import FLAT, INTERPOLATING, Interval, Shape, greatest_rise, log_mean, ratio
 from goodfit.wording import figure
 
+NOT_SURE = " With these seeds that is not beyond their scatter."
+STEADY = 1.005
+"""A rise by less than this factor is told as none."""
+
 
 def of_threshold(s: Setting, border: float | None, share: float | None) -> list[str]:
     """Say from which size on training data are interpolated."""
@@ -38,6 +42,21 @@ def of_curve(shape: Shape | None, losses: np.ndarray, xs: Sequence[float], what:
     ]
 
 
+def of_errors(errors: np.ndarray, train_errors: np.ndarray, xs: Sequence[float], what: str, unit: str) -> str:
+    """Say how the mean test error goes along sizes: where it rises most, from which minimum, and its end.
+
+    Shape:
+        errors, train_errors: [seeds, points].
+    """
+    mean = np.nanmean(errors, 0)
+    top = int(np.nanargmax(mean - np.fmin.accumulate(mean)))
+    lowest = int(np.nanargmin(mean[: top + 1]))
+    told = [f"{figure(mean[k])} at {figure(xs[k])}" for k in dict.fromkeys((lowest, top, len(xs) - 1))]
+    fitted = np.flatnonzero(np.nanmean(train_errors, 0) == 0)
+    zero = f"; the training error is first zero at {figure(xs[fitted[0]])}" if len(fitted) else ""
+    return f"The test error ({unit}) is {', '.join(told)} {what}{zero}."
+
+
 def of_cures(plain: np.ndarray, cured: Mapping[str, np.ndarray]) -> list[str]:
     """Say for each cure whether the peak is gone, by the greatest rise along the axis."""
     before, sentences = greatest_rise(plain), []
@@ -47,10 +66,10 @@ def of_cures(plain: np.ndarray, cured: Mapping[str, np.ndarray]) -> list[str]:
     for name, losses in cured.items():
         after = greatest_rise(losses)
         gone = "removes the peak" if after < FLAT else "makes the peak smaller" if after < before else "does not help"
+        rises = "nowhere" if after < STEADY else f"at most {figure(after)}-fold"
         sentences.append(
-            f"{name.capitalize()} {gone}: along the axis the loss rises at most {figure(after)}-fold instead of"
-            f" {figure(before)}-fold, and at the peak it is smaller by a factor of"
-            f" {_times(ratio(plain[:, peak], losses[:, peak]))}."
+            f"{name.capitalize()} {gone}: along the axis the loss rises {rises} instead of {figure(before)}-fold, and at the peak it is smaller"
+            f" by a factor of {_times(ratio(plain[:, peak], losses[:, peak]))}."
         )
     return sentences
 
@@ -64,12 +83,14 @@ def of_time(
     fitted = f"interpolates from {figure(border)} {unit} on" if border is not None else "does not interpolate"
     if shape is not None:
         return [
-            f"{name}: descends twice: {figure(mean[shape.first])} after {figure(times[shape.first])} {unit}, up to"
+            f"{name}: the test loss descends twice: to {figure(mean[shape.first])} after {figure(times[shape.first])} {unit}, up to"
             f" {figure(mean[shape.peak])} after {figure(times[shape.peak])}, a factor of {_times(shape.rise)}, down to"
             f" {figure(mean[shape.last])} after {figure(times[shape.last])}; it {fitted}."
+            + ("" if shape.certain else NOT_SURE)
         ]
-    if best == end:
-        return [f"{name}: the test loss falls to the end ({figure(mean[end])}); it {fitted}."]
+    if mean[end] < STEADY * mean[best]:
+        since = "to the end" if best == end else f"until {figure(times[best])} {unit} and stays there"
+        return [f"{name}: the test loss falls {since} ({figure(mean[end])}); it {fitted}."]
     return [
         f"{name}: the test loss is lowest after {figure(times[best])} {unit} ({figure(mean[best])}) and rises to"
         f" {figure(mean[end])} without falling again, by a factor of {_times(ratio(losses[:, end], losses[:, best]))}: stopping there"
@@ -92,8 +113,7 @@ def of_samples(
         fitted,
         f"More data hurts between {figure(counts[shape.first])} and {figure(counts[shape.peak])} samples: the test loss"
         f" rises from {figure(mean[shape.first])} to {figure(mean[shape.peak])}, by a factor of {_times(shape.rise)}, and falls to"
-        f" {figure(mean[shape.last])} at {figure(counts[shape.last])}."
-        + ("" if shape.certain else " With these seeds that is not beyond their scatter."),
+        f" {figure(mean[shape.last])} at {figure(counts[shape.last])}." + ("" if shape.certain else NOT_SURE),
     ]
 
 

@@ -154,7 +154,7 @@ def _gains_drawn(sizes: Sequence[int], errors: Mapping[str, Sequence[np.ndarray]
     return {
         "name": "gains", "title": "What transfer gains over training from scratch", "x": list(sizes),
         "x_label": "labelled images of each class", "y_label": "points of accuracy", "log_x": True, "whole": True,
-        "series": series, "caption": "Paired by seed; here each interval stands for itself.",
+        "series": series, "level": ["no gain", 0.0], "caption": "Paired by seed; here each interval stands for itself.",
     }  # fmt: skip
 
 
