@@ -9,7 +9,7 @@ from goodfit.search import RateSearch
 from goodfit.studies.comparison import IN_MEMORY
 from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.named import STUDIES, Order
-from goodfit.studies.rates import typical_rates
+from goodfit.studies.rates import FACTORS, typical_rates
 
 SMALL = {"epochs": 1, "train_rows": 64, "batch_size": 32, "max_steps": 20}
 
@@ -74,3 +74,14 @@ def test_typical_rates_lie_around_the_interval() -> None:
     search = RateSearch(np.geomspace(1e-5, 1, 6), np.ones((6, 2)), 2.0, 100, 1e-2, (1e-3, 1e-1), "")
     rates = typical_rates(search)
     assert rates["too low"] < 1e-3 < rates["good"] == 1e-2 < rates["high"] == 1e-1 < rates["far too high"]
+
+
+def test_all_four_typical_curves_stay_in_the_picture(images: gf.Task) -> None:
+    record = STUDIES["rates"].run(images, order({"epochs": 3, "train_rows": 64, "batch_size": 32, "width": 8}))
+    search, typical = record["lines"]
+    top = 1.5 * max(series["mean"][0] for series in typical["series"].values())
+    for series in typical["series"].values():
+        assert all(v <= top for v in series["mean"] if v is not None)
+    assert len(typical["series"]) == 4 and typical["whole"] and search["whole"]
+    said = record["answer"][1]
+    assert said.startswith("Training loss after 3 epochs") and all(f"a rate that is {n} (" in said for n in FACTORS)

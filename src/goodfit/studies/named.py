@@ -202,6 +202,7 @@ LITTLE_AND_MUCH = {1000: 40, 20_000: 8}
 """Training samples, and epochs for so many."""
 LEARNING = [name for name, facts in ACTIVATION_FACTS.items() if not facts.untrainable and name != "identity"]
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+TABLE_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 LENET = {"model": "lenet", "activation": "relu", "lr": 3e-3, "schedule": "cosine", "batch_size": 128, "epochs": 20}
 """Fashion-MNIST by networks of LeNet's size; chosen on 10,000 of the training images."""
 SEARCHED = {
@@ -269,7 +270,7 @@ STUDIES: dict[str, Study] = {
     ),
     "preparation": Study(
         "How should numbers be prepared, each way with a rate of its own?", "california-housing", _compare(
-            {"width": (64, 64), "optimiser": "adam", "batch_size": 128, "epochs": 10}, _preparations(), RATES,
+            {"width": (64, 64), "optimiser": "adam", "batch_size": 128, "epochs": 10}, _preparations(), TABLE_RATES,
         ),
     ),
     "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
