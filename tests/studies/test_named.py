@@ -56,6 +56,8 @@ def test_further_settings_multiply_the_variants(images: gf.Task) -> None:
     assert len(record["standings"]) == 4
     with pytest.raises(gf.GoodfitError, match="the study varies lr, norm together: give --vary for all of them"):
         STUDIES["normalisation"].run(images, order(SMALL, norm=["none", "batch"]))
+    with pytest.raises(gf.GoodfitError, match="about the numbers of tables and these are images: give a table"):
+        STUDIES["preparation"].run(images, order(SMALL))
     with pytest.raises(gf.GoodfitError, match="the study 'rates' varies the learning rate alone"):
         STUDIES["rates"].run(images, order(SMALL, width=[4, 8]))
 

@@ -92,6 +92,14 @@ def _compare(
     return answer
 
 
+def _preparation(task: Task | None, order: Order) -> dict[str, Any]:
+    assert task is not None
+    if task.columns is None:
+        raise GoodfitError("the study 'preparation' is about the numbers of tables and these are images: give a table")
+    base = {"width": (64, 64), "optimiser": "adam", "batch_size": 128, "epochs": 10}
+    return _compare(base, _preparations(), TABLE_RATES)(task, order)
+
+
 def _dimensions(task: Task | None, order: Order) -> dict[str, Any]:
     if order.axes or order.settings:
         raise GoodfitError("the study 'dimensions' varies the number of features alone: leave out --vary and --set")
@@ -269,9 +277,7 @@ STUDIES: dict[str, Study] = {
         ),
     ),
     "preparation": Study(
-        "How should numbers be prepared, each way with a rate of its own?", "california-housing", _compare(
-            {"width": (64, 64), "optimiser": "adam", "batch_size": 128, "epochs": 10}, _preparations(), TABLE_RATES,
-        ),
+        "How should numbers be prepared, each way with a rate of its own?", "california-housing", _preparation,
     ),
     "rates": Study("Which learning rates can be used, and what do the others look like?", "fashion-mnist", _rates, seeds=4),
     "regularisation": Study(
