@@ -27,7 +27,7 @@ def test_names_with_commas_are_told_apart() -> None:
 
 def test_a_rate_at_the_border_of_those_tried_is_named() -> None:
     standings = [standing("a", "best", 0.01), standing("b", "worse", 0.03), standing("c", "worse", 0.001)]
-    text = said(standings, dict.fromkeys("abc", [0.001, 0.01, 0.03]))
+    text = said(standings, {name: [0.001, 0.01, 0.03] for name in "abc"})
     assert "Best with the largest rate tried (0.03), and perhaps better beyond it: b." in text
     assert "Best with the smallest rate tried (0.001), and perhaps better beyond it: c." in text
     assert "rate tried" not in said(standings) and "rate tried" not in said(standings[:1], {"a": [0.001, 0.01, 0.03]})
