@@ -84,6 +84,7 @@ def test_all_four_typical_curves_stay_in_the_picture(images: gf.Task) -> None:
     top = 1.5 * max(series["mean"][0] for series in typical["series"].values())
     for series in typical["series"].values():
         assert all(v <= top for v in series["mean"] if v is not None)
+        assert all(v > -top for v in series["low"] if v is not None), "no band that flattens the curves"
     assert len(typical["series"]) == 4 and typical["whole"] and search["whole"]
     said = record["answer"][1]
     assert said.startswith("Training loss after 3 epochs") and all(f"a rate that is {n} (" in said for n in FACTORS)

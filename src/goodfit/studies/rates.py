@@ -15,6 +15,8 @@ from goodfit.wording import count, figure
 POINTS, SEEDS_OF_TEST = 50, 2
 """A range test is one population of 100 short trainings."""
 LOW, HIGH, STEPS = 1e-6, 10.0, 100
+CEILING = 1.5
+"""Losses above so many times the initial one are drawn there."""
 FACTORS = {"too low": 1 / 30, "good": 1.0, "high": 1.0, "far too high": 100.0}
 """Of the lowest usable rate (too low), the chosen one (good), and the highest usable one (the others)."""
 
@@ -32,11 +34,14 @@ def rates_study(task: Task, config: Config, *, seeds: int = 8, means: Means = IN
     first = config.seed
     runs = means.train(vary(config, lr=list(chosen.values()), seed=range(first, first + seeds)), task, "curves")
     series, ends, broken = {}, {}, {}
+    top = CEILING * search.initial
     for k, (name, rate) in enumerate(chosen.items()):
         group = runs.trainings[k * seeds : (k + 1) * seeds]
         label = f"{name} ({rate:.2g})"
-        series[label] = band(_losses([t.curve["train_loss"].to_numpy(float) for t in group]))
-        ends[name] = [v for v in series[label]["mean"] if v is not None][-1]
+        losses = _losses([t.curve["train_loss"].to_numpy(float) for t in group])
+        # the far too high rate is to be seen beside the others, wherever it goes; a NaN stays one
+        series[label] = band(np.minimum(losses, top))
+        ends[name] = [v for v in band(losses)["mean"] if v is not None][-1]
         broken[name] = sum(t.reason == "diverged" for t in group)
     return {
         "answer": [search.text, *_words(chosen, ends, broken, seeds, config.epochs)],
@@ -45,7 +50,7 @@ def rates_study(task: Task, config: Config, *, seeds: int = 8, means: Means = IN
         "seconds": time.monotonic() - began,
         "trainings": POINTS * SEEDS_OF_TEST + len(runs),
         "interval": list(search.interval),
-        "lines": [_range_lines(search), _curve_lines(series, 1.5 * search.initial)],
+        "lines": [_range_lines(search), _curve_lines(series, top)],
         "tables": [],
         "notes": ["All trainings of a seed start from the same weights and see the same batches in the same order."],
     }
@@ -81,14 +86,9 @@ def _range_lines(search: RateSearch) -> dict[str, Any]:
 
 def _curve_lines(series: dict[str, Any], top: float) -> dict[str, Any]:
     longest = max(len(found["mean"]) for found in series.values())
-    # the far too high rate is to be seen beside the others, wherever it goes
-    cut = {
-        name: {k: [None if v is None else min(v, top) for v in found[k]] for k in ("mean", "low", "high")}
-        for name, found in series.items()
-    }
     return {
         "name": "typical", "title": "The four typical curves", "x": list(range(longest)), "x_label": "epoch",
-        "y_label": "training loss", "log_x": False, "series": cut, "whole": True,
+        "y_label": "training loss", "log_x": False, "series": series, "whole": True,
         "caption": f"Losses above {figure(top)} are drawn there.",
     }  # fmt: skip
 
