@@ -39,12 +39,14 @@ def test_every_study_answers_with_a_page(
     record = study.run(task, order(SMALL if task else {}))
     assert record["question"].endswith("?") and record["answer"]
     assert record["trainings"] > 3 or name in ("signals", "ensemble")
-    rows = {"train": 1, "validation": 1, "test": 1}
+    rows = {"train": 1000, "validation": 1, "test": 1}
     whole = record | {
         "study": name, "goodfit": "0", "created": "today", "repeat": {"command": f"goodfit study {name}", "versions": {}},
         "task": {"name": "n", "kind": "multiclass", "target": "t", "rows": rows, "split": "random"},
     }  # fmt: skip
     page = render_study(whole)
+    if record.get("base", {}).get("train_rows") == 64 and "train_rows" not in record.get("varied", []):
+        assert "1000 rows train (each training draws 64 of them by its seed)" in page
     assert page.count("<svg") >= 1 and record["question"] in page and "nan" not in page.lower().split()
 
 
