@@ -1,10 +1,10 @@
-"""DenseNet on Fashion-MNIST: the tutorial's for a part of an epoch, a small one to a good result.
+"""DenseNet on Fashion-MNIST: the tutorial's for a part of an epoch, and a small one.
 
 Part 1 is the DenseNet of Dive into Deep Learning, section 8.7 (758,000 weights, 129 million multiply-adds an image), on
 images enlarged to 96 x 96: Adam, rate 0.001, 60 batches of 64. Part 2 is DenseNet-BC of growth rate 16 with two layers
 in each block (77,000 weights, 26 million multiply-adds), on the images as they are and all 60,000 of them.
 
-    python examples/densenet.py            # half an hour or so on two cores
+    python examples/densenet.py            # both parts in full
     python examples/densenet.py --short    # some steps of each, to see it work
 """
 
