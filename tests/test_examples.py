@@ -19,3 +19,14 @@ def test_house_prices(real_data: Path, tmp_path: Path) -> None:
     assert "first training sample, standardised: (-0.7866, -0.0164), target 2.846" in found.stdout
     assert "2-256-256-256-1: test MSE" in found.stdout
     assert len(list(tmp_path.glob("runs/*/report.html"))) == 1
+
+
+@pytest.mark.slow
+def test_densenet(real_data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "densenet.py"), "--short"]
+    environment = os.environ | {"GOODFIT_DATA": str(real_data)}
+    found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    losses = [float(loss) for loss in found.stdout.splitlines()[0].split(": ")[-1].split(", ")]
+    assert losses[-1] < 0.75 * losses[0], "six steps at 1x96x96"
+    assert "densenet-bc at 1x28x28: 6 steps, seed 0, test accuracy" in found.stdout

@@ -172,7 +172,7 @@ WRONG = [
     (["train", "empty.csv", "--target", "a"], "empty.csv is empty"),
     (["train", "picture.csv", "--target", "a"], "is a PNG image, not a table"),
     (["train", "few.csv", "--target", "a"], "few has 3 rows with a target"),
-    (["train"], "Missing parameter: data"),
+    (["train"], "Missing argument 'data'"),
     (["train", "houses.csv", "--tagret", "price"], "No such option"),
     (["trian"], "No such command"),
     (["predict", "there", "houses.csv"], "there is not a goodfit run folder"),

@@ -13,11 +13,28 @@ def test_activations_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setenv("COLUMNS", "250")
     assert main(["activations"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ACTIVATION_FACTS) and "-1.758 to ∞" in out and "dead units" in out
+    assert all(name in out for name in ACTIVATION_FACTS) and "-1.758 to ∞" in out and "kaiming-normal" in out
+    assert main(["activations", "relu", "step"]) == 0
+    assert "relu: dead units" in (out := capsys.readouterr().out) and "its derivative is 0 everywhere" in out
     assert main(["activations", "relu", "step", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in found["activations"]] == ["relu", "step"]
     assert found["activations"][0]["low"] == 0 and found["activations"][0]["high"] is None
+
+
+@pytest.mark.parametrize(
+    "command", [["activations"], ["model"], ["schedules"], ["initialisers", "normal", "lsuv", "zero"]]
+)
+def test_a_list_that_goes_into_a_file_has_a_line_for_each(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    entries = len(found["activations"] if command == ["activations"] else found)
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) <= entries + 3 and "…" not in out
 
 
 def test_statistics_through_depth(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +67,9 @@ def test_models_as_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["model"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in MODELS) and "growth rate" in out
+    assert all(name in out for name in MODELS)
+    assert main(["model", "densenet", "--input", "1x96x96"]) == 0
+    assert "width 32: growth rate" in capsys.readouterr().out
     assert main(["model", "--json"]) == 0
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == list(MODELS)
     assert main(["model", "lenet"]) == 0

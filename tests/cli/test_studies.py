@@ -58,6 +58,12 @@ def test_resume_of_a_study_gives_the_same(houses_csv: Path, tmp_path: Path) -> N
         (["compare", "--data", "digits", "--vary", "width=8,16", "--by", "luck"], "--by luck is unknown: choose metric or"),
         (["compare", "--data", "nowhere.csv", "--vary", "width=8,16"], "nowhere.csv"),
         (["study", "inits"], "study 'inits' is unknown (did you mean 'init'?)"),
+        (["study", "init", "--data", "digits", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["study", "signals", "--vary", "model=convv"], "no model 'convv' (did you mean 'conv'?)"),
+        (["study", "signals", "--vary", "depth=0"], "depth is 0: the study 'signals' needs a number of at least 1"),
+        (["study", "signals", "--vary", "width=8,8"], "width has a value twice"),
+        (["study", "signals", "--vary", "activation=step"], "activation 'step' has no signal to follow: its derivative"),
+        (["study", "signals", "--vary", "dropout=0.1"], "does not vary 'dropout'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(
@@ -67,6 +73,18 @@ def test_mistakes_are_one_line(
     assert main(arguments) == 2
     said = capsys.readouterr().err.strip()
     assert message in said and "\n" not in said and said.startswith("goodfit: error: ")
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_signals_are_named_by_all_that_varies(tmp_path: Path) -> None:
+    few = ["--vary", "activation=relu", "--vary", "init=zero,lsuv", "--vary", "width=8,16", "--vary", "model=mlp,conv"]
+    assert (
+        main(["study", "signals", *few, "--vary", "depth=2,5", "--seeds", "1", "-q", "--out", str(tmp_path / "s")]) == 0
+    )
+    found = json.loads((tmp_path / "s" / "report.json").read_text())
+    names = [record["name"] for record in found["signals"]]
+    assert len(set(names)) == len(names) == 16 and "relu, zero, depth 5, width 8, convolutions" in names
+    assert all(line.startswith(name) for line, name in zip(found["answer"], names, strict=True))
 
 
 def test_a_study_repeats_with_its_own_options(tmp_path: Path) -> None:

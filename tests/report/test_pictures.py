@@ -21,7 +21,7 @@ from goodfit.report.weights import weight_histograms
 @pytest.fixture(scope="module")
 def records() -> list[dict]:
     cases = [("tanh", "normal(0, 0.01)"), ("relu", "constant(1000)"), ("relu", "zeros"), ("selu", "lecun-normal")]
-    return [measure_signals(a, i, depth=25, width=30, rows=8).to_json() for a, i in cases]
+    return [{"name": f"{a}, {i}"} | measure_signals(a, i, depth=25, width=30, rows=8).to_json() for a, i in cases]
 
 
 def check(chart: Chart, *words: str) -> None:
@@ -40,6 +40,9 @@ def test_signals_are_drawn(records: list[dict]) -> None:
     for what in ("activations", "gradients"):
         check(histograms_through_depth(records, what), "layer 1", "layer 25", "normal(0, 0.01)")
     check(histograms_through_depth(records), "overflow")
+    short = {"name": "short"} | measure_signals("relu", depth=3, width=30, rows=8).to_json()
+    check(histograms_through_depth([short, *records]), "layer 2", "layer 3", "layer 25")
+    check(histograms_through_depth([*records, short]), "layer 2", "layer 3", "layer 25")
     assert "2 more are not shown" in histograms_through_depth(records * 3 + records[:2]).caption
 
 

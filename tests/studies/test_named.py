@@ -9,7 +9,7 @@ from goodfit.search import RateSearch
 from goodfit.studies.comparison import IN_MEMORY
 from goodfit.studies.dimensions import dimensions_study
 from goodfit.studies.named import STUDIES, Order
-from goodfit.studies.rates import typical_rates
+from goodfit.studies.rates import FACTORS, typical_rates
 
 SMALL = {"epochs": 1, "train_rows": 64, "batch_size": 32, "max_steps": 20}
 
@@ -40,12 +40,14 @@ def test_every_study_answers_with_a_page(
     record = study.run(task, order(SMALL if task else {}))
     assert record["question"].endswith("?") and record["answer"]
     assert record["trainings"] > 3 or name in ("signals", "ensemble")
-    rows = {"train": 1, "validation": 1, "test": 1}
+    rows = {"train": 1000, "validation": 1, "test": 1}
     whole = record | {
         "study": name, "goodfit": "0", "created": "today", "repeat": {"command": f"goodfit study {name}", "versions": {}},
         "task": {"name": "n", "kind": "multiclass", "target": "t", "rows": rows, "split": "random"},
     }  # fmt: skip
     page = render_study(whole)
+    if record.get("base", {}).get("train_rows") == 64 and "train_rows" not in record.get("varied", []):
+        assert "1000 rows train (each training draws 64 of them by its seed)" in page
     assert page.count("<svg") >= 1 and record["question"] in page and "nan" not in page.lower().split()
 
 
@@ -57,6 +59,8 @@ def test_further_settings_multiply_the_variants(images: gf.Task) -> None:
     assert len(record["standings"]) == 4
     with pytest.raises(gf.GoodfitError, match="the study varies lr, norm together: give --vary for all of them"):
         STUDIES["normalisation"].run(images, order(SMALL, norm=["none", "batch"]))
+    with pytest.raises(gf.GoodfitError, match="about the numbers of tables and these are images: give a table"):
+        STUDIES["preparation"].run(images, order(SMALL))
     with pytest.raises(gf.GoodfitError, match="the study 'rates' varies the learning rate alone"):
         STUDIES["rates"].run(images, order(SMALL, width=[4, 8]))
 
@@ -75,3 +79,15 @@ def test_typical_rates_lie_around_the_interval() -> None:
     search = RateSearch(np.geomspace(1e-5, 1, 6), np.ones((6, 2)), 2.0, 100, 1e-2, (1e-3, 1e-1), "")
     rates = typical_rates(search)
     assert rates["too low"] < 1e-3 < rates["good"] == 1e-2 < rates["high"] == 1e-1 < rates["far too high"]
+
+
+def test_all_four_typical_curves_stay_in_the_picture(images: gf.Task) -> None:
+    record = STUDIES["rates"].run(images, order({"epochs": 3, "train_rows": 64, "batch_size": 32, "width": 8}))
+    search, typical = record["lines"]
+    top = 1.5 * max(series["mean"][0] for series in typical["series"].values())
+    for series in typical["series"].values():
+        assert all(v <= top for v in series["mean"] if v is not None)
+        assert all(v > -top for v in series["low"] if v is not None), "no band that flattens the curves"
+    assert len(typical["series"]) == 4 and typical["whole"] and search["whole"]
+    said = record["answer"][1]
+    assert said.startswith("Training loss after 3 epochs") and all(f"a rate that is {n} (" in said for n in FACTORS)

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(error))
         return USER_MISTAKE
     except typer.TyperException as error:
-        text = str(error) or getattr(error, "message", "")
+        text = error.format_message()  # names the option, which str(error) does not
         if text:
             complain(f"{text.rstrip('.')} (see 'goodfit --help')")
         return USER_MISTAKE

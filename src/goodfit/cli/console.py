@@ -1,5 +1,6 @@
 """What a person sees while waiting: stages and progress on stderr, results on stdout."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,11 +15,21 @@ from goodfit.training import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 """Without a terminal, a plain line at most so often."""
+WIDTH_OF_A_FILE = 160
+"""Columns of a table that does not go to a terminal."""
 
 
 def complain(text: str) -> None:
     """Print an error as one line on stderr."""
     print("goodfit: error: " + " ".join(text.split()), file=sys.stderr)
+
+
+def table_console() -> Console:
+    """Return where tables are printed: as wide as the terminal, or `WIDTH_OF_A_FILE` where nobody wraps lines."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH_OF_A_FILE
+    return console
 
 
 def say(text: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from goodfit.cli.console import table_console
 from goodfit.errors import GoodfitError
 from goodfit.nn import INITIALISERS
 from goodfit.nn.initialisers.describe import Description, describe
@@ -42,10 +42,10 @@ def initialisers_command(
         return
     table = Table(box=None, pad_edge=False)
     for name in rows[0]:
-        table.add_column(name, justify="right" if name in ("std", "bound", "drawn std") else "left")
+        table.add_column(name, overflow="fold", justify="right" if name in ("std", "bound", "drawn std") else "left")
     for row in rows:
         table.add_row(*("–" if v is None else figure(v) if isinstance(v, float) else v for v in row.values()))
-    Console(highlight=False).print(table, markup=False)
+    table_console().print(table, markup=False)
 
 
 def _row(found: Description) -> dict[str, str | float | None]:

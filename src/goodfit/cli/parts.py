@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from goodfit.cli.console import say
+from goodfit.cli.console import say, table_console
 from goodfit.cli.request import read_setting
 from goodfit.config import Config
 from goodfit.errors import GoodfitError, did_you_mean
@@ -39,7 +38,7 @@ def activations_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """List activations: formula, range, where they saturate, what to watch."""
+    """List activations: formula, range, where they saturate; of named ones also what to watch."""
     chosen = list(names or ACTIVATION_FACTS)
     for name in chosen:
         if name not in ACTIVATION_FACTS:
@@ -55,6 +54,8 @@ def activations_command(
         print(json.dumps(plain_json({"activations": rows, "through_depth": layers}), ensure_ascii=False))
     else:
         _print_facts(rows)
+        if names:
+            _print_what_to_watch(rows)
         _print_depth(layers)
     if plot:
         write_picture(draw_activations(chosen), plot)
@@ -92,14 +93,22 @@ def model_command(
 
 def _print_facts(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "formula", "range", "zero-centred", "saturates", "monotone", "init", "watch", "source"):
+    for heading in ("name", "formula", "range", "centred", "saturates", "init"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(
             row["name"], row["formula"], f"{_bound(row['low'])} to {_bound(row['high'])}", _yes(row["zero_centred"]),
-            row["saturates"], _yes(row["monotone"]), row["init"], row["watch"], row["source"],
+            row["saturates"], row["init"] or "–",
         )  # fmt: skip
-    _console().print(table)
+    table_console().print(table, markup=False)
+
+
+def _print_what_to_watch(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        monotone = "" if row["monotone"] else "; not monotone"
+        print(f"{row['name']}: {row['watch']}{monotone} ({row['source']})")
+        if row["untrainable"]:
+            print(f"{row['name']}: {row['untrainable']}")
 
 
 def _through_depth(names: list[str], depth: int, width: int, init: str) -> list[dict[str, Any]]:
@@ -137,12 +146,15 @@ def _print_depth(rows: list[dict[str, Any]]) -> None:
         dead = "" if row["dead"] is None else str(row["dead"])
         numbers = (str(row["layer"]), figure(row["mean"]), figure(row["variance"]))
         table.add_row(row["name"], row["init"], *numbers, saturated, dead)
-    _console().print(table)
+    table_console().print(table)
 
 
 def _print_stages(config: Config, shape: tuple[int, ...], rows: list[Stage], total: dict[str, int]) -> None:
-    console = _console()
-    console.print(f"{config.model}: {MODELS[str(config.model)].about}", markup=False)
+    model = MODELS[str(config.model)]
+    print(f"{config.model}: {model.about}")
+    print(
+        f"width {model.width}: {model.width_means}; depth {_depth(model.depth)}: {model.depth_means}; dropout {model.dropout}"
+    )
     table = Table(box=None, pad_edge=False)
     for heading in ("stage", "what", "output", "parameters", "multiply-adds"):
         table.add_column(heading, justify="right" if heading in ("parameters", "multiply-adds") else "left")
@@ -150,7 +162,7 @@ def _print_stages(config: Config, shape: tuple[int, ...], rows: list[Stage], tot
     for row in rows:
         table.add_row(row.name, row.kind, _times(row.shape), f"{row.parameters:,}", f"{row.multiply_adds:,}")
     table.add_row("total", "", "", f"{total['parameters']:,}", f"{total['multiply_adds']:,}")
-    console.print(table)
+    table_console().print(table)
 
 
 def _list_models(as_json: bool) -> None:
@@ -161,13 +173,16 @@ def _list_models(as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "what it is", "norm", "activation", "width", "depth"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("width", "depth") else "left")
     for row in rows:
-        depth = row["depth_means"] if row["depth"] is None else f"{row['depth']}: {row['depth_means']}"
-        table.add_row(
-            row["name"], row["about"], row["norm"], row["activation"], f"{row['width']}: {row['width_means']}", depth
-        )
-    _console().print(table)
+        numbers = (str(row["width"]), _depth(row["depth"]))
+        table.add_row(row["name"], row["about"], row["norm"], row["activation"], *numbers)
+    table_console().print(table)
+    print("Width and depth where nothing is said; 'goodfit model NAME' tells what they mean and shows every stage.")
+
+
+def _depth(depth: int | None) -> str:
+    return "fixed" if depth is None else str(depth)
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -178,10 +193,6 @@ def _shape(text: str) -> tuple[int, ...]:
             f"--input {text} is not the shape of a sample: write channels x height x width as 1x28x28, or 13"
         )
     return tuple(map(int, parts))
-
-
-def _console() -> Console:
-    return Console(highlight=False)
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from goodfit.calls import split_at_commas
-from goodfit.cli.console import say
+from goodfit.cli.console import say, table_console
 from goodfit.data.conditioning import MOST_STEPS, TOLERANCE, Conditioning, conditioning
 from goodfit.data.linear_steps import covariance, read_step
 from goodfit.errors import GoodfitError
@@ -97,4 +96,4 @@ def _print(rows: list[dict[str, Any]]) -> None:
         steps = f"over {MOST_STEPS:,}" if row["steps"] is None else f"{row['steps']:,}"
         by_theory = f"{row['steps_by_theory']:,.0f}"
         table.add_row(row["features"], figure(row["condition"]), figure(row["rate"]), steps, by_theory)
-    Console(highlight=False).print(table, markup=False)
+    table_console().print(table, markup=False)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from goodfit.cli.console import say
+from goodfit.cli.console import say, table_console
 from goodfit.cli.request import read_setting
 from goodfit.config import Config
 from goodfit.optim.schedules import SCHEDULES, rate_table
@@ -48,7 +47,7 @@ def schedules_command(
         for name, rate in rates.items():
             shown = [figure(float(rate[round(share * (steps - 1))])) for share in SHARES]
             table.add_row(name, *shown, inspect.getdoc(SCHEDULES[name]))
-        Console(highlight=False).print(table)
+        table_console().print(table)
     if plot:
         write_picture(draw_schedules(rates), plot)
         say(f"drawn: {plot}")

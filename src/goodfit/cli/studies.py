@@ -64,7 +64,7 @@ Vary = Annotated[
 ]  # fmt: skip
 Setting = Annotated[list[str] | None, typer.Option("--set", help="One setting for all, key=value; may be repeated.")]
 ConfigFile = Annotated[Path | None, typer.Option(help="YAML file of settings (see goodfit.Config).")]
-Seeds = Annotated[int | None, typer.Option(help="Trainings of each variant; default 8.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Trainings of each variant; default 8.")]
 Seed = Annotated[int, typer.Option(help="First seed.")]
 Metric = Annotated[str | None, typer.Option(help="What to be judged by: rmse, accuracy, roc-auc, ...")]
 TimeLimit = Annotated[str | None, typer.Option(help="Stop after so long: 90, 90s, 10m, 1h.")]
@@ -196,7 +196,11 @@ def _begin(request: StudyRequest, words: list[str], out: Path | None, as_json: b
     request.locate()
     folder = RunFolder.create(out or new_run_path(request.study or "compare"))
     folder.write(REQUEST, request.model_dump())
-    _work(request, task, folder, as_json, quiet)
+    try:
+        _work(request, task, folder, as_json, quiet)
+    except GoodfitError:
+        folder.discard_if_empty()  # a setting that does not fit is noticed only when the study begins
+        raise
 
 
 def _work(request: StudyRequest, task: Task | None, folder: RunFolder, as_json: bool, quiet: bool) -> None:

@@ -31,11 +31,11 @@ def variance_through_depth(records: Sequence[Record], what: str = "variance") ->
             layers = [layer["layer"] for layer in record["layers"]]
             measured = [_positive(layer[what]) for layer in record["layers"]]
             expected = [_positive(v) for v in record["expected"][what]] if record["expected"] else []
-            axes.plot(layers, measured, marker, color=colour, markersize=5, label=_label(record))
+            axes.plot(layers, measured, marker, color=colour, markersize=5, label=record["name"])
             if expected:
                 axes.plot(layers, expected, color=colour, linewidth=1.1)
             for i, layer in enumerate(layers):
-                rows.append([_label(record), layer, measured[i], expected[i] if expected else None])
+                rows.append([record["name"], layer, measured[i], expected[i] if expected else None])
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
@@ -56,20 +56,24 @@ def variance_through_depth(records: Sequence[Record], what: str = "variance") ->
 def histograms_through_depth(records: Sequence[Record], what: str = "activations") -> Chart:
     """Histograms of activations or gradients (`what`), a row for each network and a column for each layer."""
     shown = list(records[:MOST_ROWS])
-    columns = _spread(len(shown[0]["layers"]))
+    depths = {len(record["layers"]) for record in shown}
+    most = min(MOST_COLUMNS, max(depths))
     colour = BLUE if what == "activations" else ORANGE
-    label = f"Histograms of {what} in layers {', '.join(str(i + 1) for i in columns)} of {len(shown)} networks"
+    label = f"Histograms of {what} in up to {most} layers of {len(shown)} networks"
     with drawing(f"signals-{what}", label, width=9.6, height=1.25 * len(shown) + 0.5) as canvas:
         canvas.figure.clear()
-        grid = canvas.figure.subplots(len(shown), len(columns), squeeze=False)
+        grid = canvas.figure.subplots(len(shown), most, squeeze=False)
         canvas.figure.subplots_adjust(hspace=0.75, wspace=0.25)
         for number, (row, record) in enumerate(zip(grid, shown, strict=True)):
-            for axes, column in zip(row, columns, strict=True):
+            columns = _spread(len(record["layers"]))
+            for axes in row[len(columns) :]:
+                axes.set_visible(False)
+            for axes, column in zip(row, columns, strict=False):
                 _bars(axes, record["layers"][column][what], colour)
-                if number == 0:
+                if number == 0 or len(depths) > 1:
                     axes.set_title(f"layer {record['layers'][column]['layer']}", fontsize=9)
             row[0].set_ylabel(
-                _label(record).replace(", ", ",\n", 1), rotation=0, ha="right", va="center", labelpad=10, fontsize=8
+                record["name"].replace(", ", ",\n", 1), rotation=0, ha="right", va="center", labelpad=10, fontsize=8
             )
     left_out = f" {len(records) - len(shown)} more are not shown." if len(records) > len(shown) else ""
     caption = f"Of one network each; every histogram has its own range, printed below it.{left_out}"
@@ -95,12 +99,6 @@ def _bars(axes: Any, histogram: dict[str, list[float]], colour: str) -> None:
 def _spread(depth: int) -> list[int]:
     """Return up to `MOST_COLUMNS` layers, evenly from the first to the last."""
     return sorted({round(i) for i in np.linspace(0, depth - 1, min(MOST_COLUMNS, depth))})
-
-
-def _label(record: Record) -> str:
-    scale = "" if record["scale"] == 1 else f" x {record['scale']:g}"
-    kind = "" if record["kind"] == "mlp" else ", convolutions"
-    return f"{record['activation']}, {record['init']}{scale}{kind}"
 
 
 def _networks(record: Record) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from goodfit.report.charts import short
@@ -101,7 +102,7 @@ def curves(record: Record, which: str, title: str, unit: str) -> Chart | None:
         axes.set_xlabel(unit)
         axes.set_ylabel("loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize=8, ncols=2 if len(shown) > 5 else 1)
+        _legend(axes, len(shown))
     caption = "Line: mean over the seeds; band: its 95 % interval."
     if len(record["standings"]) > len(shown):
         caption += f" The best {len(shown)} of {len(record['standings'])} variants."
@@ -136,10 +137,8 @@ def lines(found: dict[str, Any]) -> Chart:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if not found.get("whole"):
             axes.set_ylim(bottom, top)
-        if len(found["series"]) > MOST_INSIDE:
-            axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        elif len(found["series"]) > 1:
-            axes.legend(fontsize=8)
+        if len(found["series"]) > 1:
+            _legend(axes, len(found["series"]))
         axes.set_xlabel(found["x_label"])
         axes.set_ylabel(found["y_label"])
     band = found.get("band", "Line: mean over the seeds; band: its 95 % interval.")
@@ -174,10 +173,17 @@ def rates(record: Record) -> Chart:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("learning rate")
         axes.set_ylabel("validation loss")
-        axes.legend(fontsize=8, ncols=2 if len(found) > 5 else 1)
+        _legend(axes, len(found))
     rows = [[name, *point] for name, points in found.items() for point in points]
     caption = "Circles mark the rates with which the variants were compared. These trainings have seeds of their own."
     return Chart("A rate for each variant", canvas.svg, caption, ["variant", "rate", "validation loss"], rows)
+
+
+def _legend(axes: Axes, lines: int) -> None:
+    if lines > MOST_INSIDE:
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    else:
+        axes.legend(fontsize=8)
 
 
 def _worth_seeing(series: dict[str, Any]) -> tuple[float, float]:

@@ -76,6 +76,7 @@ def judge_rates(rates: np.ndarray, losses: np.ndarray, initial: float, steps: in
     if fall <= 0:
         text = f"At no rate does the loss fall below its start ({initial:.3g}) in {steps} steps; {chosen:.2g} does the least harm."
     unstable = np.flatnonzero(~np.isfinite(losses).all(1) | (means > 1.5 * initial))
+    unstable = unstable[unstable > highest]  # below are spikes: larger rates did well
     if len(unstable):
         text += f" From {rates[unstable[0]]:.2g} on it grows or diverges."
     return RateSearch(rates, losses, initial, steps, chosen, interval, text)

@@ -15,6 +15,8 @@ from goodfit.wording import count, figure
 POINTS, SEEDS_OF_TEST = 50, 2
 """A range test is one population of 100 short trainings."""
 LOW, HIGH, STEPS = 1e-6, 10.0, 100
+CEILING = 1.5
+"""Losses above so many times the initial one are drawn there."""
 FACTORS = {"too low": 1 / 30, "good": 1.0, "high": 1.0, "far too high": 100.0}
 """Of the lowest usable rate (too low), the chosen one (good), and the highest usable one (the others)."""
 
@@ -32,20 +34,23 @@ def rates_study(task: Task, config: Config, *, seeds: int = 8, means: Means = IN
     first = config.seed
     runs = means.train(vary(config, lr=list(chosen.values()), seed=range(first, first + seeds)), task, "curves")
     series, ends, broken = {}, {}, {}
+    top = CEILING * search.initial
     for k, (name, rate) in enumerate(chosen.items()):
         group = runs.trainings[k * seeds : (k + 1) * seeds]
         label = f"{name} ({rate:.2g})"
-        series[label] = band(_losses([t.curve["train_loss"].to_numpy(float) for t in group]))
-        ends[name] = [v for v in series[label]["mean"] if v is not None][-1]
+        losses = _losses([t.curve["train_loss"].to_numpy(float) for t in group])
+        # the far too high rate is to be seen beside the others, wherever it goes; a NaN stays one
+        series[label] = band(np.minimum(losses, top))
+        ends[name] = [v for v in band(losses)["mean"] if v is not None][-1]
         broken[name] = sum(t.reason == "diverged" for t in group)
     return {
-        "answer": [search.text, *_words(ends, broken, seeds)],
+        "answer": [search.text, *_words(chosen, ends, broken, seeds, config.epochs)],
         "seeds": [first, first + seeds - 1],
         "base": config.settings(),
         "seconds": time.monotonic() - began,
         "trainings": POINTS * SEEDS_OF_TEST + len(runs),
         "interval": list(search.interval),
-        "lines": [_range_lines(search), _curve_lines(series)],
+        "lines": [_range_lines(search), _curve_lines(series, top)],
         "tables": [],
         "notes": ["All trainings of a seed start from the same weights and see the same batches in the same order."],
     }
@@ -69,25 +74,31 @@ def _range_lines(search: RateSearch) -> dict[str, Any]:
     # what exploded is cut, or it would flatten the valley
     top = 2 * search.initial
     losses = np.where(np.isfinite(search.losses), np.minimum(search.losses, top), top)
+    none = [None] * len(losses)  # two seeds have no interval worth drawing
     return {
         "name": "range", "title": "Range test: loss after 100 steps against learning rate", "x": search.rates.tolist(),
-        "x_label": "learning rate", "y_label": "validation loss", "log_x": True, "series": {"loss": band(losses.T)},
-        "span": list(search.interval),
+        "x_label": "learning rate", "y_label": "validation loss", "log_x": True, "whole": True,
+        "series": {f"start {k + 1}": {"mean": found, "low": none, "high": none} for k, found in enumerate(losses.T.tolist())},
+        "band": "Each line is one start.", "span": list(search.interval),
         "caption": f"Shaded upright: the usable interval. Losses above {figure(top)} are drawn there.",
     }  # fmt: skip
 
 
-def _curve_lines(series: dict[str, Any]) -> dict[str, Any]:
+def _curve_lines(series: dict[str, Any], top: float) -> dict[str, Any]:
     longest = max(len(found["mean"]) for found in series.values())
     return {
         "name": "typical", "title": "The four typical curves", "x": list(range(longest)), "x_label": "epoch",
-        "y_label": "training loss", "log_x": False, "series": series,
+        "y_label": "training loss", "log_x": False, "series": series, "whole": True,
+        "caption": f"Losses above {figure(top)} are drawn there.",
     }  # fmt: skip
 
 
-def _words(ends: dict[str, float], broken: dict[str, int], seeds: int) -> list[str]:
-    sentences = [f"{name}: the training loss ends at {figure(end)}" for name, end in ends.items()]
-    for k, name in enumerate(ends):
-        if broken[name]:
-            sentences[k] += f" before {broken[name]} of {count(seeds, 'training')} diverge"
-    return ["; ".join(sentences) + "."]
+def _words(
+    chosen: dict[str, float], ends: dict[str, float], broken: dict[str, int], seeds: int, epochs: int
+) -> list[str]:
+    told = [
+        f"{figure(end)} with a rate that is {name} ({chosen[name]:.2g})"
+        + (f", where {broken[name]} of {count(seeds, 'training')} diverge" if broken[name] else "")
+        for name, end in ends.items()
+    ]
+    return [f"Training loss after {count(epochs, 'epoch')}, or before it diverges: {'; '.join(told)}."]

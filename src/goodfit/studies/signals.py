@@ -2,10 +2,11 @@
 
 import itertools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from goodfit.errors import GoodfitError
+from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.nn.activation_facts import ACTIVATION_FACTS
 from goodfit.nn.signals import measure_signals
 from goodfit.studies.comparison import Means
 from goodfit.wording import count, figure
@@ -19,6 +20,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "model": ("mlp",),
 }
 """What can be varied, and the values that are taken where nothing is said."""
+KINDS = ("mlp", "conv")
 VANISHES, EXPLODES = 1e-3, 1e3
 """Ratio of the last layer's mean square to the first's below and above which a signal is lost."""
 SATURATING, SATURATED = ("tanh", "sigmoid"), 10.0
@@ -31,18 +33,16 @@ def signals_study(axes: Mapping[str, Iterable[Any]], seeds: int, seed: int, mean
     Raises:
         GoodfitError: an axis that this study does not have.
     """
-    for name in axes:
-        if name not in AXES:
-            raise GoodfitError(f"the study 'signals' does not vary '{name}': it varies {', '.join(AXES)}")
+    chosen = {name: tuple(axes.get(name, values)) for name, values in AXES.items()}
+    _check(axes, chosen)
     began = time.monotonic()
     means.on_stage("signals", "measuring untrained networks")
-    chosen = {name: tuple(axes.get(name, values)) for name, values in AXES.items()}
-    found = [
-        measure_signals(
+    found = []
+    for activation, init, scale, depth, width, kind in itertools.product(*chosen.values()):
+        record = measure_signals(
             activation, init, float(scale), depth=int(depth), width=int(width), kind=kind, networks=seeds, seed=seed
         ).to_json()
-        for activation, init, scale, depth, width, kind in itertools.product(*chosen.values())
-    ]
+        found.append({"name": _name(record, chosen)} | record)
     return {
         "answer": [_word(record) for record in found],
         "signals": found,
@@ -56,9 +56,39 @@ def signals_study(axes: Mapping[str, Iterable[Any]], seeds: int, seed: int, mean
     }
 
 
+def _check(axes: Mapping[str, Iterable[Any]], chosen: Mapping[str, Sequence[Any]]) -> None:
+    for name in axes:
+        if name not in AXES:
+            raise GoodfitError(f"the study 'signals' does not vary '{name}': it varies {', '.join(AXES)}")
+    for name, values in chosen.items():
+        if len(set(values)) < len(values):
+            raise GoodfitError(f"{name} has a value twice: leave one out")
+    for kind in chosen["model"]:
+        if kind not in KINDS:
+            raise GoodfitError(
+                f"the study 'signals' has no model '{kind}'{did_you_mean(kind, KINDS)}: choose of {', '.join(KINDS)}"
+            )
+    for activation in chosen["activation"]:
+        facts = ACTIVATION_FACTS.get(activation)
+        if facts is not None and facts.untrainable:
+            raise GoodfitError(f"activation '{activation}' has no signal to follow: {facts.untrainable}")
+    for name in ("depth", "width"):
+        for value in chosen[name]:
+            if not isinstance(value, int) or value < 1:
+                raise GoodfitError(f"{name} is {value}: the study 'signals' needs a number of at least 1")
+
+
+def _name(record: Mapping[str, Any], chosen: Mapping[str, Sequence[Any]]) -> str:
+    """Name a measurement by its activation and initialiser, and by all else that is varied or unusual."""
+    words = [record["activation"], record["init"] + (f" x {record['scale']:g}" if record["scale"] != 1 else "")]
+    words += [f"{name} {value}" for name, value in (("depth", len(record["layers"])), ("width", record["width"]))
+              if len(chosen[name]) > 1]  # fmt: skip
+    return ", ".join(words if record["kind"] == "mlp" else [*words, "convolutions"])
+
+
 def _word(record: dict[str, Any]) -> str:
     first, last = record["layers"][0], record["layers"][-1]
-    name = f"{record['activation']}, {record['init']}" + (f" x {record['scale']:g}" if record["scale"] != 1 else "")
+    name = record["name"]
     forward = _fate(_square(last), _square(first))
     if record["activation"] in SATURATING and last["preactivation"] > SATURATED:
         forward += " but its units are saturated"

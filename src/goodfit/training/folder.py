@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import re
+import shutil
 import sqlite3
 import sys
 from datetime import datetime
@@ -75,6 +76,11 @@ class RunFolder:
     def release(self) -> None:
         """Let others in."""
         self._lock.release()
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder where no training has finished: there is nothing in it to go on with."""
+        if not self.store.trainings():
+            shutil.rmtree(self.path)
 
     @property
     def store(self) -> Store:

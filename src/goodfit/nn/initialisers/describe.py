@@ -14,7 +14,8 @@ from goodfit.nn.initialisers.start import Sample, Start
 from goodfit.nn.mean_field import gain
 from goodfit.randomness import torch_generator
 
-ROWS = 256
+ROWS, INPUTS = 256, 16
+"""Samples for initialisers that look at some, and features of each: few, for a large layer costs MetaInit much time."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def describe(init: str, shape: Sequence[int], activation: str = "relu", seed: in
 
 def _drawn(init: str, shape: tuple[int, ...], activation: str, seed: int) -> Tensor:
     kernel = shape[2:]
-    x = torch.randn(ROWS, shape[1], *kernel, generator=torch_generator(seed, "describe"))
+    x = torch.randn(ROWS, INPUTS, *kernel, generator=torch_generator(seed, "describe"))
     network = nn.Sequential(
-        _layer(shape[1], shape[1], kernel), nn.ReLU(), _layer(shape[0], shape[1], kernel), nn.ReLU(),
+        _layer(shape[1], INPUTS, kernel), nn.ReLU(), _layer(shape[0], shape[1], kernel), nn.ReLU(),
         _layer(shape[0], shape[0], kernel), nn.Flatten(), nn.Dropout(0.01),
     )  # fmt: skip
     sample = Sample(x, torch.zeros(ROWS, dtype=torch.int64), cross_entropy)
