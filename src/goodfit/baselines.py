@@ -33,15 +33,23 @@ SAMPLE_BYTES = 512 << 20
 """Images, in float32, that a baseline is fitted on at most where they are streamed (drawn likewise)."""
 
 
+FIRST_ROUNDS = 5
+"""Rounds of boosting that are taken in any case where time is short; they tell how many more there is time for."""
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """A baseline's predictions, [n] or probabilities [n, C], for the validation and the test part."""
+    """A baseline's predictions, [n] or probabilities [n, C], for the validation and the test part.
+
+    `cut` says what a time limit left out of it; None where it is complete.
+    """
 
     name: str
     about: str
     validation: np.ndarray
     test: np.ndarray
     seconds: float
+    cut: str | None = None
 
 
 Which = slice | np.ndarray
@@ -49,8 +57,15 @@ Inputs = Callable[[PartName, Which], np.ndarray]
 """Returns rows of a part as a baseline sees them: [len(rows), features]."""
 
 
-def fit_baselines(task: Task, seed: int, heard: Callable[[str], None] = lambda name: None) -> list[Fitted]:
-    """Fit every baseline on the training part and predict the other two."""
+def fit_baselines(
+    task: Task, seed: int, heard: Callable[[str], None] = lambda name: None, seconds: float | None = None
+) -> list[Fitted]:
+    """Fit every baseline on the training part and predict the other two.
+
+    Args:
+        seconds: after which boosting, which takes longest, ends with the trees that it has.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
     fitted = []
     for name, fit in BASELINES.items():
         heard(name)
@@ -59,10 +74,26 @@ def fit_baselines(task: Task, seed: int, heard: Callable[[str], None] = lambda n
         x = inputs("train", rows)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that stops early is still one
-            model.fit(x, task.truth("train")[rows])
+            cut = fit_until(model, x, task.truth("train")[rows], deadline)
         validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
-        fitted.append(Fitted(name, about, validation, test, time.monotonic() - started))
+        fitted.append(Fitted(name, about, validation, test, time.monotonic() - started, cut))
     return fitted
+
+
+def fit_until(model: Any, x: np.ndarray, y: np.ndarray, deadline: float | None) -> str | None:
+    """Fit a model; boosting in pieces where there is a deadline. Return what was left out of it."""
+    if deadline is None or not isinstance(model, HistGradientBoostingRegressor | HistGradientBoostingClassifier):
+        model.fit(x, y)
+        return None
+    whole, done = model.max_iter, 0
+    model.set_params(warm_start=True)
+    began = time.monotonic()
+    while done == 0 or (done < whole and model.n_iter_ == done and time.monotonic() < deadline):
+        now = time.monotonic()
+        fitting = FIRST_ROUNDS if done == 0 else int((deadline - now) * done / max(now - began, 1e-9))
+        done = min(whole, done + max(1, min(fitting, 2 * done or whole)))
+        model.set_params(max_iter=done).fit(x, y)
+    return f"ended after {done} of {whole} rounds" if done < whole and model.n_iter_ == done else None
 
 
 Baseline = tuple[str, Inputs, Any, Which]

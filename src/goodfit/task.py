@@ -509,7 +509,7 @@ def _read_target(
 ) -> tuple[np.ndarray, TaskKind, tuple[Label, ...]]:
     if column.nunique() < 2:
         raise GoodfitError(
-            f"target '{name}' holds one value only ({column.iloc[0]!r}): there is nothing to learn, choose another target"
+            f"target '{name}' holds one value only ({column.tolist()[0]!r}): there is nothing to learn, choose another target"
         )
     if kind == "auto":
         kind, why = infer_kind(column)

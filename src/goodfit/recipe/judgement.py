@@ -1,5 +1,6 @@
 """The one look at the test part: metric, bootstrap interval, and paired differences to the baselines."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +15,35 @@ from goodfit.model import Model
 from goodfit.randomness import numpy_generator
 from goodfit.task import Task
 
-RESAMPLES = 1000
+RESAMPLES, FEWEST_RESAMPLES = 1000, 200
+"""Resamples of a bootstrap, and how many it takes even if the time for it is over."""
 LEVEL = 0.95
 SHOWN_POINTS = 1500
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A metric on the test part with its percentile bootstrap interval; `draws` [RESAMPLES] for paired differences."""
+    """A metric on the test part with its percentile bootstrap interval; `draws` [resamples] for paired differences."""
 
     value: float
     interval: tuple[float, float]
     draws: np.ndarray
 
 
-def bootstrap(metric: Metric, truth: np.ndarray, predictions: dict[str, np.ndarray], seed: int) -> dict[str, Scored]:
-    """Score several predictions on the same resamples of the rows (percentile bootstrap, Efron & Tibshirani 1993)."""
+def bootstrap(
+    metric: Metric, truth: np.ndarray, predictions: dict[str, np.ndarray], seed: int, seconds: float | None = None
+) -> dict[str, Scored]:
+    """Score several predictions on the same resamples of the rows (percentile bootstrap, Efron & Tibshirani 1993).
+
+    Args:
+        seconds: after which it ends, if `FEWEST_RESAMPLES` are there; None takes `RESAMPLES`.
+    """
+    deadline = np.inf if seconds is None else time.monotonic() + seconds
     random = numpy_generator(seed, "bootstrap")
     draws: dict[str, list[float]] = {name: [] for name in predictions}
-    for _ in range(RESAMPLES):
+    for done in range(RESAMPLES):
+        if done >= FEWEST_RESAMPLES and time.monotonic() > deadline:
+            break
         rows = random.integers(0, len(truth), len(truth))
         for name, prediction in predictions.items():
             draws[name].append(metric.of(truth[rows], prediction[rows]))

@@ -20,6 +20,8 @@ def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
         f"With 95 % confidence the {metric} on rows like these lies between {figure(low)} and {figure(high)} "
         f"({rows} test rows, looked at once; {UNITS_BETTER[task['greater_is_better']]})."
     )
+    if _untrained(report):
+        headline = f"The time limit left no time to train: untrained networks predict {task['target']} with a test {metric} of {figure(value)}."
     return {
         "headline": headline,
         "how_good": _against_constant(report) or how_good,
@@ -61,8 +63,13 @@ def _limits(report: dict[str, Any]) -> list[str]:
     still = _still_improving(report)
     if still:
         limits.append(still)
-    if report["status"] == "out of time":
+    if report["status"] == "out of time" and not _untrained(report):
         limits.append("The time limit ended some trainings early: more time may give a better model.")
+    limits += [
+        f"The time limit was short also for the simple models: {b['name']} {b['cut']}, so it is a weaker rival than it could be."
+        for b in report["baselines"]
+        if b.get("cut")
+    ]
     if report["status"] == "interrupted":
         limits.append("The run was interrupted: what had been trained was judged, and 'goodfit resume' goes on.")
     for step in ("initial_loss", "overfit", "coarse", "curves"):
@@ -76,6 +83,11 @@ def _limits(report: dict[str, Any]) -> list[str]:
 def word_optimism(report: dict[str, Any]) -> str:
     """Say by how much the choice of settings and members flatters the figures on the rows that chose."""
     found, metric = report["optimism"], report["task"]["metric"]
+    if found["candidates"] == 1:
+        return (
+            f"There was one candidate, so that the {found['rows']} rows by which it was judged chose nothing but when each "
+            "training stopped. The test figure has no part in any choice."
+        )
     text = f"Settings and members were chosen by {found['rows']} rows among {found['candidates']} candidates: "
     if found["difference"] <= 0 or found["low"] <= 0 <= found["high"]:
         text += f"nested selection finds no flattery beyond noise ({figure(found['nested'])} for {figure(found['apparent'])})"
@@ -92,6 +104,12 @@ def _chosen_curves(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [curve for curve in report["candidates"]["curves"] if curve["id"] in members]
 
 
+def _untrained(report: dict[str, Any]) -> bool:
+    """Whether the time limit ended every member before its first epoch."""
+    best = {t["id"]: t["best_epoch"] for t in report["candidates"]["trainings"]}
+    return report["status"] == "out of time" and not any(best[name] for name in report["ensemble"]["members"])
+
+
 def _overfitting(report: dict[str, Any]) -> str | None:
     """Training loss less than half the validation loss at the end: the networks know their rows by heart."""
     ends = [(c["train_loss"][-1], c["validation_loss"][-1]) for c in _chosen_curves(report)]
@@ -105,6 +123,8 @@ def _overfitting(report: dict[str, Any]) -> str | None:
 
 
 def _still_improving(report: dict[str, Any]) -> str | None:
+    if report["status"] != "finished":
+        return None  # how the curves would have ended nobody knows
     best = {t["id"]: (t["best_epoch"], t["epochs"]) for t in report["candidates"]["trainings"]}
     at_end = [best[c["id"]][0] >= 0.97 * best[c["id"]][1] for c in _chosen_curves(report)]
     if not at_end or sum(at_end) <= len(at_end) / 2 or _overfitting(report):
