@@ -18,6 +18,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from threadpoolctl import threadpool_limits
 
 from goodfit.config import Config
 from goodfit.data.preparation import OrdinalPreparation
@@ -33,6 +34,9 @@ SAMPLE_BYTES = 512 << 20
 """Images, in float32, that a baseline is fitted on at most where they are streamed (drawn likewise)."""
 
 
+FEW_CELLS = 1_000_000
+"""Rows x columns below which one thread fits a baseline: several would mostly wait for each other, and where other
+programs work too they wait so long that a fit of 0.2 seconds takes 20."""
 FIRST_ROUNDS = 5
 """Rounds of boosting that are taken in any case where time is short; they tell how many more there is time for."""
 
@@ -72,10 +76,10 @@ def fit_baselines(
         started = time.monotonic()
         about, inputs, model, rows = fit(task, seed)
         x = inputs("train", rows)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1 if x.size < FEW_CELLS else None, "openmp"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that stops early is still one
             cut = fit_until(model, x, task.truth("train")[rows], deadline)
-        validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
+            validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
         fitted.append(Fitted(name, about, validation, test, time.monotonic() - started, cut))
     return fitted
 
