@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from goodfit.recipe.judgement import FEWEST_TO_DECIDE
 from goodfit.wording import count, figure
 
 UNITS_BETTER = {True: "higher is better", False: "lower is better"}
@@ -20,6 +21,12 @@ def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
         f"With 95 % confidence the {metric} on rows like these lies between {figure(low)} and {figure(high)} "
         f"({rows} test rows, looked at once; {UNITS_BETTER[task['greater_is_better']]})."
     )
+    if rows < FEWEST_TO_DECIDE:
+        how_sure = (
+            f"{count(rows, 'test row')} are too few to say how sure this is: drawn anew from them, the {metric} lies between "
+            f"{figure(low)} and {figure(high)} in 95 % of the draws, on new rows less often, and no model is called better than another "
+            f"({UNITS_BETTER[task['greater_is_better']]})."
+        )
     if _untrained(report):
         headline = f"The time limit left no time to train: untrained networks predict {task['target']} with a test {metric} of {figure(value)}."
     return {
@@ -50,6 +57,12 @@ def _against(report: dict[str, Any]) -> str:
         if row["baseline"] != "constant"
     ]
     text = "The network is " + " and ".join(parts) + "." if parts else "There is no baseline to compare with."
+    constant = next((row for row in report["test"]["against"] if row["baseline"] == "constant"), None)
+    if constant and constant["better"] != "network":
+        short = words[constant["better"]]
+        text += (
+            f" It is {short} always giving the same answer: by this metric, nothing shows that it has learnt anything."
+        )
     if any(row["better"] == "baseline" for row in report["test"]["against"]):
         text += " Where a simpler model wins, use it."
     return text
