@@ -54,7 +54,7 @@ UNSTABLE, FLAT, EARLY_DECAY, IMPROVING = "unstable", "flat start", "too early de
 OVERFITTING, PLATEAU, UNDERFITTING = "overfitting", "plateau", "underfitting"
 KINDS = {
     UNSTABLE: "the loss jumps or grows: the rate is too high",
-    FLAT: "the loss is flat at first: the initial weights are bad, or the rate is far too low",
+    FLAT: "the loss is flat at first: the initial weights are bad, the rate is far too low, or there is hardly anything to learn",
     EARLY_DECAY: "the fall broke off when the rate was lowered: it was lowered too early",
     IMPROVING: "the validation loss was still falling at the end: train longer",
     OVERFITTING: "the training loss falls away from the validation loss: regularise more, or get more data",

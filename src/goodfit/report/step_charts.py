@@ -144,7 +144,8 @@ def _reading(turn: dict[str, Any], number: int) -> Chart:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8)
     caption = (
-        f"Read as: {kinds}. Mean over {turn['reading']['n']} seeds; band: 95 % interval of the validation loss. "
+        f"Read as: {kinds}. Mean over {turn['reading']['n']} seeds; band: 95 % interval of the validation loss. A training that has "
+        "ended counts on with its last loss. "
         "The training loss is measured with dropout on, before each step."
     )
     longest = max((len(row) for row in rows), default=0)
