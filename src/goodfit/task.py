@@ -352,7 +352,7 @@ class Task:
         train, held_out = self.rows("train"), np.concatenate([self.rows("validation"), self.rows("test")])
         found = check_size(len(train))
         if self.kind != "regression":
-            found += check_balance(self.target[train], self.code.classes)
+            found += check_balance(self.target[train], self.code.classes, self.metric.name)
         if isinstance(self.inputs, pd.DataFrame):
             used = self.inputs[[column.name for column in self.columns or [] if column.used]]
             found += check_duplicates(used, train, held_out)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from goodfit.metrics import METRICS
-from goodfit.recipe.judgement import FEWEST_TO_DECIDE, against, bootstrap
+from goodfit.recipe.judgement import FEWEST_TO_DECIDE, against, bootstrap, counting_rows
 from goodfit.recipe.verdict import word_verdict
 
 
@@ -23,7 +23,7 @@ def report(
         "task": {"metric": "rmse", "target": "y", "rows": {"test": rows}, "greater_is_better": False, "warnings": []},
         "status": status,
         "test": {
-            "value": 1.0, "interval": [0.9, 1.1], "single": {"value": 1.1},
+            "value": 1.0, "interval": [0.9, 1.1], "counting": rows, "single": {"value": 1.1},
             "against": [{"baseline": name, "better": verdict} for name, verdict in verdicts.items()],
         },
         "baselines": [
@@ -79,3 +79,21 @@ def test_few_test_rows_decide_nothing(rows: int) -> None:
     assert against(METRICS["rmse"], scored["good"], scored["bad"])["better"] == ("undecided" if few else "network")
     found = word_verdict(report(rows=rows))["how_sure"]
     assert (f"{rows} test rows are too few" in found) == few and ("With 95 % confidence" in found) != few
+
+
+def test_rows_of_a_rare_class_are_what_counts() -> None:
+    truth = (np.arange(2000) < 4).astype(int)
+    right = np.eye(2)[truth]
+    half = np.where(np.arange(2000)[:, None] < 1000, right, 0.5 + 0.1 * (np.arange(2) - 0.5))
+    for name, rows, better in (
+        ("balanced-accuracy", 8, "undecided"),
+        ("roc-auc", 8, "undecided"),
+        ("log-loss", 2000, "network"),
+    ):
+        metric = METRICS[name]
+        assert counting_rows(metric, truth) == rows
+        scored = bootstrap(metric, truth, {"right": right, "half": half}, seed=0, seconds=0.0)
+        assert against(metric, scored["right"], scored["half"])["better"] == better
+    rare = report(rows=2000)
+    rare["test"]["counting"] = 8
+    assert "2000 test rows, of which so few are of the rarest class" in word_verdict(rare)["how_sure"]

@@ -24,16 +24,16 @@ def quality_curve(pool: Pool, seed: int, orders: int = ORDERS, combination: str 
         combination: name in `COMBINATIONS`; calibration is measured for classes alone.
     """
     drawn = [numpy_generator(seed, "order of members", k).permutation(len(pool)) for k in range(orders)]
-    return curve_of(np.stack([running_quality(pool.among(order), combination) for order in drawn], axis=1))
+    return curve_of(np.stack([running_quality(pool, order, combination) for order in drawn], axis=1))
 
 
-def running_quality(pool: Pool, combination: str = "average") -> np.ndarray:
-    """Return metric, loss and, for classes, calibration error of the pool's first 1, 2, ... M members: [2 or 3, M]."""
+def running_quality(pool: Pool, order: np.ndarray, combination: str = "average") -> np.ndarray:
+    """Return metric, loss and, for classes, calibration error of the first 1, 2, ... M members of an order: [2 or 3, M]."""
     combine = COMBINATIONS[combination]
     classes = pool.predictions.ndim == 3
-    found = np.empty((3 if classes else 2, len(pool)))
-    for size in range(1, len(pool) + 1):
-        p = combine(pool.predictions[:size], None)
+    found = np.empty((3 if classes else 2, len(order)))
+    for size in range(1, len(order) + 1):
+        p = combine(pool.predictions[order[:size]], None)
         values = p[np.arange(len(p)), pool.truth] if classes else p
         found[:2, size - 1] = pool.score(p), pool.row_losses(values).mean()
         if classes:

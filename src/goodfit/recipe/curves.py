@@ -212,7 +212,13 @@ def read_curves(runs: Runs | Sequence[Training]) -> dict[str, Any]:
         said = "; ".join(f"{KINDS[kind]} ({kind}, {counts[kind]} of {len(each)})" for kind in findings)
         text = f"In {count(len(each), 'curve')}, {said}."
     elif longest < FEWEST_EPOCHS:
-        text = f"{count(longest, 'epoch')} are too few to read a curve by."
+        text = f"Trainings of {count(longest, 'epoch')} are too short to read a curve by."
     else:
         text = f"Nothing is wrong with {count(len(each), 'curve')}: the loss falls at once, settles, and the two losses stay near each other."
-    return {"findings": findings, "counts": {k: n for k, n in counts.items() if n}, "n": len(each), "text": text}
+    return {
+        "findings": findings,
+        "counts": {k: n for k, n in counts.items() if n},
+        "n": len(each),
+        "text": text,
+        "short": longest < FEWEST_EPOCHS,
+    }

@@ -190,6 +190,7 @@ def _judge(
     test = {
         "value": scored["ensemble"].value,
         "interval": list(scored["ensemble"].interval),
+        "counting": scored["ensemble"].rows,
         "method": f"percentile bootstrap over {len(truth)} test rows, {resamples} resamples, 95 %",
         "single": {"value": scored["single"].value, "interval": list(scored["single"].interval)},
         "more": further_metrics(task, truth, probabilities, model.class_factors),

@@ -21,9 +21,12 @@ def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
         f"With 95 % confidence the {metric} on rows like these lies between {figure(low)} and {figure(high)} "
         f"({rows} test rows, looked at once; {UNITS_BETTER[task['greater_is_better']]})."
     )
-    if rows < FEWEST_TO_DECIDE:
+    if test["counting"] < FEWEST_TO_DECIDE:
+        few = count(rows, "test row")
+        if test["counting"] < rows:
+            few += f", of which so few are of the rarest class that the {metric} rests on about {test['counting']},"
         how_sure = (
-            f"{count(rows, 'test row')} are too few to say how sure this is: drawn anew from them, the {metric} lies between "
+            f"{few} are too few to say how sure this is: drawn anew from them, the {metric} lies between "
             f"{figure(low)} and {figure(high)} in 95 % of the draws, on new rows less often, and no model is called better than another "
             f"({UNITS_BETTER[task['greater_is_better']]})."
         )

@@ -96,7 +96,8 @@ def _snapshot_curve(task: Task, runs: Runs) -> dict[str, Any]:
 
     The last come first, for they have trained longest (Huang et al. 2017, section 3).
     """
-    found = [running_quality(_pool(task, Runs(task, training.snapshots[::-1]))) for training in runs]
+    pools = [_pool(task, Runs(task, training.snapshots[::-1])) for training in runs]
+    found = [running_quality(pool, np.arange(len(pool))) for pool in pools]
     shortest = min(len(values[0]) for values in found)
     return curve_of(np.stack([values[:, :shortest] for values in found], axis=1))
 
