@@ -88,6 +88,9 @@ def test_a_softmax_before_cross_entropy_is_found_out(classes: int) -> None:
         (Expected(1.0, "w", None, 0.0), 1.0, 3.0, False, "biases are not near 0"),
         (Expected(2.0, "w", 1.0, 0.0), 1.05, 1.0, True, "knows them already"),
         (Expected(5.0, "w", None, 2.0), 5.0, 5.0, False, "not centred"),
+        (Expected(4e12, "w", None, 0.0, 2e6), 4e12, 4e12, False, "standard deviation is 2,000,000: networks"),
+        (Expected(1e-6, "w", None, 0.0, 1e-3), 1e-2, 1e-6, False, "standard deviation is 0.001: networks"),
+        (Expected(100.0, "w", None, 0.0, 10.0), 100.0, 100.0, True, "fit together"),
         (Expected(1.0, "w", None, 0.0), float("nan"), 1.0, False, "not finite"),
     ],
 )

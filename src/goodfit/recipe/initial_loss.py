@@ -23,6 +23,8 @@ from goodfit.wording import figure
 
 TOLERANCE = 0.25
 """Share of the expected value by which the mean over seeds may differ."""
+FARTHEST_SCALE = 30.0
+"""How many times more or less than 1 a target's standard deviation may be."""
 MOST_ROWS = 1024
 """Training rows, drawn by the seed, that the untrained networks see."""
 
@@ -44,12 +46,14 @@ class Expected:
         informed: the entropy of the class frequencies, which a network begins with whose last bias is set to
             their logarithms; None for regression.
         off_centre: the target's mean in units of its standard deviation, as the loss sees it; 0 for classes.
+        scale: the target's standard deviation, as the loss sees it; 1 for classes.
     """
 
     value: float
     words: str
     informed: float | None
     off_centre: float
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def expected_loss(config: Config, task: Task) -> Expected:
     name = config.loss if config.loss != "auto" else "cross-entropy" if classes else "squared-error"
     words = REFERENCES.get(str(name), "the loss of an output of 0").format(classes=classes)
     if not classes:
-        return Expected(value, words, None, float(y.mean() / y.std().clamp(min=1e-12)))
+        spread = float(y.std().clamp(min=1e-12))
+        return Expected(value, words, None, float(y.mean()) / spread, spread)
     shares = np.bincount(y.numpy(), minlength=classes) / len(y)
     return Expected(value, words, float(-(shares * np.log(np.maximum(shares, 1e-300))).sum()), 0.0)
 
@@ -142,7 +147,7 @@ def judge_initial_loss(expected: Expected, found: Sequence[Untrained]) -> dict[s
     if ok and ends_in and all(u.ends_in == ends_in for u in found):
         ok, meaning, follows = False, _twice(ends_in, expected.value), "What comes after is to be read with care."
     text = (
-        f"Before training the loss is {mean:.3f} over {len(found)} seeds; expected is {expected.value:.3f} "
+        f"Before training the loss is {_short(mean)} over {len(found)} seeds; expected is {_short(expected.value)} "
         f"({expected.words}). {meaning}"
     )
     informed = float(np.mean([u.informed for u in found]))
@@ -158,6 +163,10 @@ def judge_initial_loss(expected: Expected, found: Sequence[Untrained]) -> dict[s
         "zeroed": zeroed, "entropy": expected.informed,
         "informed": None if math.isnan(informed) else [u.informed for u in found],
     }  # fmt: skip
+
+
+def _short(loss: float) -> str:
+    return figure(loss) if abs(loss) >= 1e4 else f"{loss:.3f}"
 
 
 def _twice(ends_in: str, blind: float) -> str:
@@ -184,6 +193,11 @@ def _meaning(expected: Expected, observed: float, zeroed: float, spread: float) 
         return False, (
             f"The target is not centred: its mean is {figure(expected.off_centre)} standard deviations from 0, so an "
             "untrained network loses more than the variance. Subtract its mean, or start the last bias with it."
+        )
+    if not 1 / FARTHEST_SCALE <= expected.scale <= FARTHEST_SCALE:
+        return False, (
+            f"The target's standard deviation is {figure(expected.scale)}: networks begin with outputs of about 1, and rates are made "
+            "for that. Divide the target by it."
         )
     if observed > expected.value + room:
         if zeroed > expected.value + room:

@@ -127,10 +127,10 @@ def _answer(task: Task, curves: dict[str, Any], members: int) -> list[str]:
         )
     for other, found in curves.items():
         if other.startswith(SNAPSHOTS):
-            (_, value), (_, lost), taken = _ends(found, "metric"), _ends(found, "loss"), len(found["sizes"])
+            (last, value), (alone, lost), taken = _ends(found, "metric"), _ends(found, "loss"), len(found["sizes"])
             sentences.append(
                 f"{taken} snapshots of one training, which take no longer than that one, reach {figure(value)}, {name} {figure(lost)}"
-                f" (mean over {found['orders']} trainings)."
+                f" (mean over {found['orders']} trainings); the last alone {figure(last)}, {name} {figure(alone)}."
             )
         elif other not in ("other seeds", "majority vote"):
             value, lost = _ends(curves[other], "metric")[1], _ends(curves[other], "loss")[1]
