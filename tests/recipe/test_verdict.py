@@ -97,3 +97,13 @@ def test_rows_of_a_rare_class_are_what_counts() -> None:
     rare = report(rows=2000)
     rare["test"]["counting"] = 8
     assert "2000 test rows, of which so few are of the rarest class" in word_verdict(rare)["how_sure"]
+
+
+@pytest.mark.parametrize(
+    ("nested", "greater", "said"), [(1.0, False, False), (0.5, False, True), (1.5, False, False), (1.5, True, True)]
+)
+def test_a_test_part_of_another_kind_is_noticed(nested: float, greater: bool, said: bool) -> None:
+    found = report()
+    found["optimism"]["nested"] = nested
+    found["task"]["greater_is_better"] = greater
+    assert any("The test part goes worse than" in limit for limit in word_verdict(found)["limits"]) == said

@@ -201,14 +201,14 @@ def _judge(
         if task.kind == "regression"
         else class_picture(truth, probabilities, model)
     )
-    _write_predictions(task, model, folder)
+    _write_predictions(task, model, probabilities, folder)
     return {"baselines": rows, "test": test, "predictions": picture}
 
 
-def _write_predictions(task: Task, model: Model, folder: RunFolder) -> None:
+def _write_predictions(task: Task, model: Model, predicted: np.ndarray, folder: RunFolder) -> None:
     """Write the test part's predictions beside the truth, with the row number in the data (from 1)."""
     rows = task.rows("test")
-    table = model.table(task.raw("test"))
+    table = model.columns(task.raw("test"), predicted)
     truth = task.truth("test") if task.kind == "regression" else np.array(task.code.classes)[task.truth("test")]
     front = pd.DataFrame({"row": rows + 1})
     if task.ids is not None and str(task.ids.name) not in table:

@@ -92,8 +92,26 @@ def _limits(report: dict[str, Any]) -> list[str]:
         found = report[step]
         if not found["ok"]:
             limits.append(f"{found['text']} {found['follows']}")
+    elsewhere = _worse_elsewhere(report)
+    if elsewhere:
+        limits.append(elsewhere)
     limits.append(word_optimism(report))
     return limits
+
+
+def _worse_elsewhere(report: dict[str, Any]) -> str | None:
+    """The test part goes worse than nested selection says, by more than the noise of both: its rows are of another kind."""
+    test, found = report["test"], report["optimism"]
+    (low, high), rows = test["interval"], report["task"]["rows"]["test"]
+    # the test part's half width, widened by the noise of the rows that chose
+    noise = (high - low) / 2 * (1 + rows / found["rows"]) ** 0.5
+    worse = (found["nested"] - test["value"]) * (1 if report["task"]["greater_is_better"] else -1)
+    if worse <= noise or test["counting"] < FEWEST_TO_DECIDE:
+        return None
+    return (
+        f"The test part goes worse than the rows that chose ({figure(found['nested'])} by nested selection), beyond noise: its rows "
+        "differ from those, as later ones or other groups do. Expect as much of new rows."
+    )
 
 
 def word_optimism(report: dict[str, Any]) -> str:
