@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from goodfit.paired import band, rank, t_interval
+from goodfit.paired import band, carry_on, rank, t_interval
 
 
 def test_difference_equals_a_paired_t_test() -> None:
@@ -52,3 +52,10 @@ def test_interval_equals_scipy(values: list[float]) -> None:
 def test_band_uses_what_is_finite() -> None:
     found = band(np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan]]))
     assert found["mean"] == [2.0, 2.0, None] and found["low"][1] is None and found["low"][0] < 1
+
+
+def test_a_curve_that_has_ended_keeps_its_last_value() -> None:
+    curves = np.array([[3.0, 2.0, np.nan, np.nan], [5.0, 4.0, 3.0, 2.0], [9.0, np.nan, np.nan, np.nan]])
+    carry_on(curves, [2, 4, 2])
+    np.testing.assert_array_equal(curves, [[3, 2, 2, 2], [5, 4, 3, 2], [9, np.nan, np.nan, np.nan]])
+    assert band(curves[:2])["mean"] == [4.0, 3.0, 2.5, 2.0], "no jump where the first ends"

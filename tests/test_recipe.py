@@ -1,16 +1,21 @@
 """Judgements of the recipe: against closed forms, scikit-learn and constructed cases."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 import goodfit as gf
+from goodfit.baselines import fit_until
 from goodfit.data.target import TargetCode
 from goodfit.ensemble import choose_ensemble
 from goodfit.metrics import METRICS
 from goodfit.recipe.importance import column_importance
-from goodfit.recipe.judgement import against, bootstrap, class_picture
+from goodfit.recipe.judgement import FEWEST_RESAMPLES, RESAMPLES, against, bootstrap, class_picture
 from goodfit.search.learning_rate import judge_rates
 from goodfit.wording import figure
 
@@ -140,3 +145,30 @@ def test_first_sample_of_the_house_prices_exercise(real_data: object) -> None:
     assert (len(task.rows("train")), len(task.rows("test"))) == (16512, 4128)
     first = task.matrix(gf.Config(numeric="standard"), "train")[0]
     assert first == pytest.approx([-0.7866, -0.0164], abs=1e-4) and task.truth("train")[0] == 2.846
+
+
+def test_judging_ends_when_its_time_is_over() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(size=50)
+    predictions = {"a": truth + random.normal(size=50)}
+    cut = bootstrap(METRICS["rmse"], truth, predictions, seed=0, seconds=0.0)["a"]
+    whole = bootstrap(METRICS["rmse"], truth, predictions, seed=0, seconds=600.0)["a"]
+    assert len(cut.draws) == FEWEST_RESAMPLES and len(whole.draws) == RESAMPLES
+    np.testing.assert_array_equal(cut.draws, whole.draws[:FEWEST_RESAMPLES])
+    task = gf.Task.from_arrays(random.normal(size=(400, 2)), random.normal(size=400), kind="regression")
+    model = gf.train(gf.Config(width=4, epochs=1), task).model()
+    assert column_importance(task, model, 0, seconds=1e-9) == []
+    assert column_importance(task, model, 0, seconds=600.0) == column_importance(task, model, 0)
+
+
+@pytest.mark.parametrize("kind", [HistGradientBoostingRegressor, HistGradientBoostingClassifier])
+def test_boosting_ends_with_the_time_and_says_so(kind: type) -> None:
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    y = x[:, 0] if kind is HistGradientBoostingRegressor else (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    whole, cut, hurried = (kind(max_iter=8, random_state=0) for _ in range(3))
+    with threadpool_limits(1, "openmp"):
+        assert fit_until(whole, x, y, None) is None
+        assert fit_until(cut, x, y, time.monotonic()) == "ended after 5 of 8 rounds" and cut.n_iter_ == 5
+        assert fit_until(hurried, x, y, time.monotonic() + 600) is None
+    np.testing.assert_allclose(hurried.predict(x), whole.predict(x), rtol=1e-6)
+    assert (cut.predict(x) != whole.predict(x)).any() or kind is HistGradientBoostingClassifier

@@ -226,3 +226,9 @@ def test_rate_search_finds_the_valley_and_names_divergence(house_task: gf.Task) 
     assert found.interval[0] <= found.chosen <= found.interval[1] and 1e-3 < found.chosen < 1
     assert not np.isfinite(found.losses[-1]).all() or found.losses[-1].mean() > found.initial
     assert "grows or diverges" in found.text
+
+
+def test_a_rate_search_without_time_keeps_the_rate_and_says_so(house_task: gf.Task) -> None:
+    found = gf.find_learning_rate(house_task, CONFIG.replace(lr=3e-3), points=4, seeds=1, steps=60, time_limit=0.0)
+    assert found.chosen == 3e-3 and found.interval == (3e-3, 3e-3)
+    assert "The time limit left 0 of 60 steps" in found.text and "stays 0.003" in found.text

@@ -18,6 +18,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from threadpoolctl import threadpool_limits
 
 from goodfit.config import Config
 from goodfit.data.preparation import OrdinalPreparation
@@ -33,15 +34,26 @@ SAMPLE_BYTES = 512 << 20
 """Images, in float32, that a baseline is fitted on at most where they are streamed (drawn likewise)."""
 
 
+FEW_CELLS = 1_000_000
+"""Rows x columns below which one thread fits a baseline: several would mostly wait for each other, and where other
+programs work too they wait so long that a fit of 0.2 seconds takes 20."""
+FIRST_ROUNDS = 5
+"""Rounds of boosting that are taken in any case where time is short; they tell how many more there is time for."""
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """A baseline's predictions, [n] or probabilities [n, C], for the validation and the test part."""
+    """A baseline's predictions, [n] or probabilities [n, C], for the validation and the test part.
+
+    `cut` says what a time limit left out of it; None where it is complete.
+    """
 
     name: str
     about: str
     validation: np.ndarray
     test: np.ndarray
     seconds: float
+    cut: str | None = None
 
 
 Which = slice | np.ndarray
@@ -49,20 +61,43 @@ Inputs = Callable[[PartName, Which], np.ndarray]
 """Returns rows of a part as a baseline sees them: [len(rows), features]."""
 
 
-def fit_baselines(task: Task, seed: int, heard: Callable[[str], None] = lambda name: None) -> list[Fitted]:
-    """Fit every baseline on the training part and predict the other two."""
+def fit_baselines(
+    task: Task, seed: int, heard: Callable[[str], None] = lambda name: None, seconds: float | None = None
+) -> list[Fitted]:
+    """Fit every baseline on the training part and predict the other two.
+
+    Args:
+        seconds: after which boosting, which takes longest, ends with the trees that it has.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
     fitted = []
     for name, fit in BASELINES.items():
         heard(name)
         started = time.monotonic()
         about, inputs, model, rows = fit(task, seed)
         x = inputs("train", rows)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1 if x.size < FEW_CELLS else None, "openmp"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that stops early is still one
-            model.fit(x, task.truth("train")[rows])
-        validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
-        fitted.append(Fitted(name, about, validation, test, time.monotonic() - started))
+            cut = fit_until(model, x, task.truth("train")[rows], deadline)
+            validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
+        fitted.append(Fitted(name, about, validation, test, time.monotonic() - started, cut))
     return fitted
+
+
+def fit_until(model: Any, x: np.ndarray, y: np.ndarray, deadline: float | None) -> str | None:
+    """Fit a model; boosting in pieces where there is a deadline. Return what was left out of it."""
+    if deadline is None or not isinstance(model, HistGradientBoostingRegressor | HistGradientBoostingClassifier):
+        model.fit(x, y)
+        return None
+    whole, done = model.max_iter, 0
+    model.set_params(warm_start=True)
+    began = time.monotonic()
+    while done == 0 or (done < whole and model.n_iter_ == done and time.monotonic() < deadline):
+        now = time.monotonic()
+        fitting = FIRST_ROUNDS if done == 0 else int((deadline - now) * done / max(now - began, 1e-9))
+        done = min(whole, done + max(1, min(fitting, 2 * done or whole)))
+        model.set_params(max_iter=done).fit(x, y)
+    return f"ended after {done} of {whole} rounds" if done < whole and model.n_iter_ == done else None
 
 
 Baseline = tuple[str, Inputs, Any, Which]

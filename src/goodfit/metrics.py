@@ -25,6 +25,7 @@ class Metric:
 
     Attributes:
         by_label: only the likeliest class counts, not how likely it is.
+        by_class: every class counts alike, however few its rows are.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Metric:
     greater_is_better: bool
     of: Callable[[np.ndarray, np.ndarray], float]
     by_label: bool = False
+    by_class: bool = False
 
     def better(self, a: float, b: float) -> bool:
         """Return whether `a` is strictly better than `b`."""
@@ -80,12 +82,13 @@ METRICS: dict[str, Metric] = {
             True,
             _labels(skm.recall_score, average="macro", zero_division=0),
             True,
+            True,
         ),
-        Metric("f1-macro", CLASSIFICATION, True, _labels(skm.f1_score, average="macro", zero_division=0), True),
+        Metric("f1-macro", CLASSIFICATION, True, _labels(skm.f1_score, average="macro", zero_division=0), True, True),
         Metric("log-loss", CLASSIFICATION, False, log_loss),
         Metric("brier", CLASSIFICATION, False, brier),
-        Metric("roc-auc", ("binary",), True, _auc),
-        Metric("average-precision", ("binary",), True, _average_precision),
+        Metric("roc-auc", ("binary",), True, _auc, by_class=True),
+        Metric("average-precision", ("binary",), True, _average_precision, by_class=True),
     )
 }
 DEFAULT_METRIC: dict[str, str] = {"regression": "rmse", "binary": "accuracy", "multiclass": "accuracy"}

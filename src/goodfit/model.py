@@ -134,9 +134,14 @@ class Model:
         Args:
             sets: kind of prediction sets; adds `set`, its classes from the likeliest, parted by `|`, and `set_size`.
         """
-        predicted = self.predict(inputs, notes)
         if sets is not None and self.code.kind == "regression":
             raise GoodfitError("prediction sets are for classes: a regression has the interval 'low' to 'high'")
+        return self.columns(inputs, self.predict(inputs, notes), sets)
+
+    def columns(
+        self, inputs: pd.DataFrame | np.ndarray | Rows, predicted: np.ndarray, sets: str | None = None
+    ) -> pd.DataFrame:
+        """Return `table` of what `predict` gave for these inputs."""
         columns: dict[str, np.ndarray] = {}
         if isinstance(inputs, pd.DataFrame) and self.id_name in inputs.columns:
             columns[str(self.id_name)] = inputs[self.id_name].to_numpy()

@@ -72,6 +72,12 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, fl
     return mean, mean - reach, mean + reach
 
 
+def carry_on(curves: np.ndarray, lengths: Sequence[int]) -> None:
+    """Let every curve of [seeds, T] keep its last value after its length, in place."""
+    for curve, length in zip(curves, lengths, strict=True):
+        curve[length:] = curve[length - 1]
+
+
 def band(values: np.ndarray, level: float = LEVEL) -> dict[str, list[float | None]]:
     """Return mean and Student's t interval over the first axis of [seeds, T], from what is finite."""
     mean, low, high = [], [], []

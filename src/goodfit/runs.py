@@ -32,6 +32,8 @@ class Training:
         first_losses: of the first 100 batches, each before its step; NaN where it was not finite.
         curve: columns epoch, step, train_loss, validation_loss; epoch 0 is the untrained network.
         load: reads (weights, validation output [n, n_out]); kept on disk where there is a run folder.
+        snapshots: what the training was at the end of each cosine of `cosine-restarts`, as trainings of their own.
+        snapshot: which of them this is, from 1; None for a training itself.
     """
 
     id: str
@@ -48,6 +50,8 @@ class Training:
     kernel: str
     curve: pd.DataFrame
     load: Callable[[], tuple[dict[str, Tensor], np.ndarray | None]]
+    snapshots: "Sequence[Training]" = ()
+    snapshot: int | None = None
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -167,6 +171,21 @@ class Runs:
             ),
         )
         return Runs(self.task, order[:count])
+
+    def snapshots(self) -> "Runs":
+        """Return what the trainings were at the end of each cosine of `cosine-restarts`: several networks from each.
+
+        They join an ensemble as any training does: `choose_ensemble(runs.snapshots(), most=5)` (Huang et al. 2017).
+
+        Raises:
+            GoodfitError: there are none.
+        """
+        found = [snapshot for training in self.trainings for snapshot in training.snapshots]
+        if not found:
+            raise GoodfitError(
+                "no training here has snapshots: they are kept where 'schedule' is cosine-restarts, one for each of 'lr_cycles'"
+            )
+        return Runs(self.task, found)
 
     def model(self, shares: Sequence[float] | None = None, *, calibrate: bool = False) -> Model:
         """Return the trainings as one model that averages their predictions.

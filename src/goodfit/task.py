@@ -353,7 +353,7 @@ class Task:
         train, held_out = self.rows("train"), np.concatenate([self.rows("validation"), self.rows("test")])
         found = check_size(len(train))
         if self.kind != "regression":
-            found += check_balance(self.target[train], self.code.classes)
+            found += check_balance(self.target[train], self.code.classes, self.metric.name)
         if isinstance(self.inputs, pd.DataFrame):
             used = self.inputs[[column.name for column in self.columns or [] if column.used]]
             found += check_duplicates(used, train, held_out)
@@ -510,7 +510,7 @@ def _read_target(
 ) -> tuple[np.ndarray, TaskKind, tuple[Label, ...]]:
     if column.nunique() < 2:
         raise GoodfitError(
-            f"target '{name}' holds one value only ({column.iloc[0]!r}): there is nothing to learn, choose another target"
+            f"target '{name}' holds one value only ({column.tolist()[0]!r}): there is nothing to learn, choose another target"
         )
     if kind == "auto":
         kind, why = infer_kind(column)

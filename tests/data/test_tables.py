@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import goodfit as gf
 from goodfit.data.tables import read_table
 from goodfit.errors import GoodfitError
 
@@ -147,3 +148,11 @@ def test_any_bytes_give_a_table_or_one_line(content: bytes) -> None:
 def test_numbers_survive_exactly(values: list[float]) -> None:
     found = read("v,w\n" + "".join(f"{v!r},k\n" for v in values))["v"]
     assert all(math.isclose(a, b, rel_tol=1e-15, abs_tol=5e-324) for a, b in zip(found, values, strict=True))
+
+
+def test_the_warning_of_a_rare_class_knows_the_metric() -> None:
+    frame = pd.DataFrame({"a": np.arange(300.0), "t": ["rare"] * 3 + ["common"] * 297})
+    for metric in ("accuracy", "balanced-accuracy"):
+        task = gf.Task.from_frame(frame, "t", metric=metric)
+        [text] = [w.text for w in task.warnings() if w.kind == "imbalance"]
+        assert ("choose --metric balanced-accuracy" in text) == (metric == "accuracy")

@@ -1,13 +1,16 @@
 """Cross-validation inside one population: folds by rule, every training its own rows, predictions by those left out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import goodfit as gf
 from goodfit.data.splits import fold_numbers
 from goodfit.ensemble import choose_ensemble, crossed, make_pool
-from goodfit.ensemble.crossed import worth_crossing
+from goodfit.ensemble.crossed import possible_folds, worth_crossing
 from goodfit.population.own_data import OwnData
+from goodfit.recipe.plan import refinement
+from goodfit.recipe.presets import PRESETS
 from goodfit.training.tensors import choose_device, make_problem
 
 BASE = gf.Config(width=8, epochs=6, lr=1e-2, batch_size=32, numeric="standard")
@@ -90,8 +93,6 @@ def test_ensemble_of_folds_predicts_each_row_by_those_that_have_not_seen_it(hous
 
 
 def test_folds_that_cannot_be_are_one_line(house_task: gf.Task, houses: object) -> None:
-    import pandas as pd
-
     assert isinstance(houses, pd.DataFrame)
     with pytest.raises(gf.GoodfitError, match=r"fold \(0, 5, 5\) is none: \(repeat, k, n\) needs"):
         gf.Config(fold=(0, 5, 5))
@@ -101,3 +102,17 @@ def test_folds_that_cannot_be_are_one_line(house_task: gf.Task, houses: object) 
     with pytest.raises(gf.GoodfitError, match="setting 'fold' asks for 200 folds of 320 rows"):
         gf.train(BASE.replace(fold=(0, 0, 200)), house_task)
     assert not worth_crossing(late)
+
+
+def test_very_few_rows_or_groups_get_as_many_folds_as_they_can_have() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(12, 3)), random.normal(size=12)
+    tiny = gf.Task.from_arrays(x, y, kind="regression")
+    assert possible_folds(tiny) == 4 and worth_crossing(tiny)
+    configs = refinement(PRESETS["quick"], tiny, BASE.replace(epochs=1), 1e-2, 1e-1, ())
+    assert {c.fold[2] for c in configs if c.fold} == {4}
+    assert len(gf.train(configs[:4], tiny)) == 4
+    frame = pd.DataFrame({"a": random.normal(size=90), "g": np.arange(90) % 3, "y": random.normal(size=90)})
+    three = gf.Task.from_frame(frame, "y", group="g")
+    folds = possible_folds(three)
+    assert folds == len(set(frame["g"].iloc[three.rows("development")])) < 3

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goodfit.recipe.clock import CANDIDATES_SHARE, JUDGING_SECONDS, SHARES, Clock
+from goodfit.recipe.clock import CANDIDATES_SHARE, JUDGING_SECONDS, LEAST, SHARES, Clock
 from goodfit.recipe.interruption import Interruption
 
 
@@ -21,8 +21,13 @@ def test_without_a_limit_nobody_is_hurried() -> None:
 @given(limit=st.floats(1, 1e5), spent=st.floats(0, 2e5))
 def test_steps_end_in_order_and_leave_time_to_judge(limit: float, spent: float) -> None:
     clock = Clock(limit, 100.0, now=lambda: 100.0 + spent)
-    left = [clock.left_for(step) for step in SHARES] + [clock.left_for_candidates()]
+    left = [clock.left_for(step) for step in SHARES if step not in LEAST] + [clock.left_for_candidates()]
     assert all(a is not None and b is not None and 0 <= a <= b for a, b in pairwise(left))
+    for step, share in LEAST.items():
+        found = clock.left_for(step)
+        assert found is not None and share * limit <= found <= max(share, SHARES[step]) * limit
+    for_judging = clock.left_to_judge(0.5)
+    assert for_judging is not None and spent + 2 * for_judging <= max(limit, spent) + 1e-6
     candidates = left[-1]
     assert candidates is not None
     end = spent + candidates

@@ -106,7 +106,8 @@ def test_short_and_empty_curves_are_said_to_be_short() -> None:
         "findings": [],
         "counts": {},
         "n": 1,
-        "text": "2 epochs are too few to read a curve by.",
+        "text": "Trainings of 2 epochs are too short to read a curve by.",
+        "short": True,
     }
 
 

@@ -64,6 +64,20 @@ def test_own_module_with_dropout_is_looked_at_without_it() -> None:
     assert found["ok"], "dropout of 0.999 would multiply what it keeps by 1000"
 
 
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_softmax_before_cross_entropy_is_found_out(classes: int) -> None:
+    def module(*last: torch.nn.Module) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, classes), *last)
+
+    task = blobs(300, classes)
+    ends = {"softmax": [torch.nn.Softmax(1)], "nothing": [], "log-softmax": [torch.nn.LogSoftmax(1)]}
+    for name, last in ends.items():
+        found = check_initial_loss(task, gf.Config(model=lambda last=last: module(*last)), seeds=3)
+        assert ("Leave the softmax out" in found["text"]) == (name == "softmax") != found["ok"]
+        lowest = torch.nn.functional.cross_entropy(torch.eye(classes), torch.arange(classes))
+        assert (f"cannot fall below {lowest:.3f}" in found["text"]) == (name == "softmax")
+
+
 @pytest.mark.parametrize(
     ("expected", "data", "zeroed", "ok", "words"),
     [
@@ -74,6 +88,9 @@ def test_own_module_with_dropout_is_looked_at_without_it() -> None:
         (Expected(1.0, "w", None, 0.0), 1.0, 3.0, False, "biases are not near 0"),
         (Expected(2.0, "w", 1.0, 0.0), 1.05, 1.0, True, "knows them already"),
         (Expected(5.0, "w", None, 2.0), 5.0, 5.0, False, "not centred"),
+        (Expected(4e12, "w", None, 0.0, 2e6), 4e12, 4e12, False, "standard deviation is 2,000,000: networks"),
+        (Expected(1e-6, "w", None, 0.0, 1e-3), 1e-2, 1e-6, False, "standard deviation is 0.001: networks"),
+        (Expected(100.0, "w", None, 0.0, 10.0), 100.0, 100.0, True, "fit together"),
         (Expected(1.0, "w", None, 0.0), float("nan"), 1.0, False, "not finite"),
     ],
 )

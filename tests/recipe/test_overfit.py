@@ -93,6 +93,9 @@ def test_rows_that_contradict_each_other_bound_what_can_be_learnt() -> None:
         ([1.1, 0.4, 0.3], False, 0.9, Goal(1.0, 0.0), SHORT),
         ([1.1, 0.4, 0.3], False, 0.9, Goal(0.9, 0.3), REACHED),
         ([1.1, 0.4, 0.04], False, 0.98, Goal(1.0, 0.0), REACHED),
+        # a start that is far too bad does not make a bad end good
+        ([8000.0, 90.0, 9.4], False, 0.97, Goal(1.0, 0.0, 0.69), SHORT),
+        ([8000.0, 90.0, 0.03], False, 0.97, Goal(1.0, 0.0, 0.69), REACHED),
     ],
 )
 def test_how_a_trial_went(curve: list[Any], diverged: bool, accuracy: float, goal: Goal, status: str) -> None:

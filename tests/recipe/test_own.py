@@ -17,7 +17,7 @@ import goodfit as gf
 from goodfit.data.loaders import read_loader
 from goodfit.losses import LOSSES
 from goodfit.recipe.own import TwoLogits
-from goodfit.recipe.own_loss import read_loss
+from goodfit.recipe.own_loss import is_log_probability, read_loss
 
 SETTINGS = {"epochs": 4}
 
@@ -109,6 +109,16 @@ def test_losses_of_pytorch_are_ours_or_row_by_row(loss: Any, named: str | None) 
     assert rows(OUTPUT.expand(2, 16, 1), TARGET.expand(2, 16)).shape == (2, 16), "a population has an axis in front"
 
 
+def test_nll_of_log_softmax_is_cross_entropy() -> None:
+    logs = LOGITS.log_softmax(1)
+    name = read_loss(nn.NLLLoss(), logs, CLASSES)
+    assert name == "cross-entropy" and is_log_probability(logs) and not is_log_probability(LOGITS)
+    assert float(LOSSES[name][0](logs, CLASSES).mean()) == pytest.approx(float(nn.NLLLoss()(logs, CLASSES)), rel=1e-6)
+    assert not callable(read_loss(nn.NLLLoss(), logs, CLASSES)) and callable(
+        read_loss(nn.NLLLoss(weight=torch.ones(3)), logs, CLASSES)
+    )
+
+
 def test_smoothed_labels_and_own_functions() -> None:
     smooth = nn.CrossEntropyLoss(label_smoothing=0.1)
     found = read_loss(smooth, LOGITS, CLASSES)
@@ -176,6 +186,14 @@ def test_loaders_that_cannot_be_read(loader: Any, message: str) -> None:
         read_loader(loader, "l")
 
 
+def cut_off() -> nn.Module:
+    class CutOff(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).detach()
+
+    return CutOff(2, 2)
+
+
 @pytest.mark.parametrize(
     ("factory", "loss", "options", "message"),
     [
@@ -184,6 +202,15 @@ def test_loaders_that_cannot_be_read(loader: Any, message: str) -> None:
         (classifier, nn.CrossEntropyLoss(reduction="sum"), {}, "use reduction='mean'"),
         (classifier, lambda output, target: F.cross_entropy(output, target), {}, "one value for each of 8 rows"),
         (classifier, "mse", {}, "loss 'mse' is unknown"),
+        (cut_off, nn.CrossEntropyLoss(), {}, "no gradient reaches the module's weights"),
+        (classifier, nn.NLLLoss(), {}, "NLLLoss wants logarithms of probabilities"),
+        (lambda: nn.Sequential(one_logit(), nn.Sigmoid()), nn.BCELoss(), {}, "leave the sigmoid out of the module"),
+        (
+            classifier,
+            nn.CrossEntropyLoss(),
+            {"settings": {"lr": 1e6, "optimiser": "sgd"}},
+            "your rate 1e\\+06 is too high. Other rates",
+        ),
         (classifier, "squared-error", {}, "does not fit a binary task"),
         (one_logit, nn.CrossEntropyLoss(), {}, "give a logit for each class"),
         (lambda: nn.Linear(3, 2), nn.CrossEntropyLoss(), {}, "does not take samples of shape"),

@@ -4,6 +4,7 @@ import json
 import math
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -134,6 +135,7 @@ def train_command(
     ] = False,
 ) -> None:
     """Train on a table or images, judge the result, and write model, predictions and report."""
+    began = monotonic()  # reading the data counts
     settings = (read_settings(config) if config else {}) | dict(map(read_setting, set_ or []))
     request = Request(
         data=data, target=target, kind=task.value, metric=metric, id=id, group=group, time=time, test=test, validation=val,
@@ -163,20 +165,23 @@ def train_command(
     folder = RunFolder.create(out or new_run_path(loaded.name))
     base.write(folder.path / "config.yaml")
     folder.write(REQUEST, request.model_dump())
-    _work(loaded, recipe, folder, request.command, as_json, quiet)
+    _work(loaded, recipe, folder, request.command, as_json, quiet, began)
 
 
 def resume_training(folder: RunFolder, as_json: bool, quiet: bool) -> None:
     """Continue a run of `goodfit train`."""
+    began = monotonic()
     request = read_request(folder, Request)
     task = request.unchanged_task(folder.path)
-    _work(task, request.recipe(task), folder, request.command, as_json, quiet)
+    _work(task, request.recipe(task), folder, request.command, as_json, quiet, began)
 
 
-def _work(task: Task, recipe: Recipe, folder: RunFolder, command: str, as_json: bool, quiet: bool) -> None:
+def _work(
+    task: Task, recipe: Recipe, folder: RunFolder, command: str, as_json: bool, quiet: bool, began: float
+) -> None:
     """Run the stages, then write the report and say what was found."""
     with working_in(folder), listening(quiet) as listener:
-        report = run_recipe(task, recipe, folder, command, listener)
+        report = run_recipe(task, recipe, folder, command, listener, began)
         write_report(report, folder.path / "report.html")
     if as_json:
         print(json.dumps(report, ensure_ascii=False))

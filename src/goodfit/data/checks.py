@@ -28,15 +28,16 @@ def check_size(train_rows: int) -> list[DataWarning]:
     return [DataWarning(kind="small data", text=text)]
 
 
-def check_balance(index: np.ndarray, classes: tuple[object, ...]) -> list[DataWarning]:
-    """A rare class can be ignored by a model that still looks accurate."""
+def check_balance(index: np.ndarray, classes: tuple[object, ...], metric: str = "accuracy") -> list[DataWarning]:
+    """A rare class can be ignored by a model that still looks accurate; another metric may hang on its few rows."""
     shares = np.bincount(index, minlength=len(classes)) / len(index)
     rarest = int(shares.argmin())
     if shares[rarest] * len(classes) >= 2 * RARE_CLASS_SHARE:
         return []
-    text = (
-        f"Class '{classes[rarest]}' has {shares[rarest]:.1%} of the training rows: accuracy says little about it, "
-        "look at the confusion matrix or choose --metric balanced-accuracy."
+    text = f"Class '{classes[rarest]}' has {shares[rarest]:.1%} of the training rows: " + (
+        "accuracy says little about it, look at the confusion matrix or choose --metric balanced-accuracy."
+        if metric == "accuracy"
+        else f"how well it is told hangs on few rows, so look at the confusion matrix beside the {metric}."
     )
     return [DataWarning(kind="imbalance", text=text)]
 

@@ -23,6 +23,7 @@ class EnsembleChoice:
             that the networks have not trained on, but that chose them.
         pool: all candidates.
         chosen: what each candidate of the pool counts, [M].
+        order: positions of the candidates in the pool, best first by what ranked them, at most so many as may be averaged.
     """
 
     members: Runs
@@ -33,6 +34,7 @@ class EnsembleChoice:
     loss: float
     pool: Pool
     chosen: np.ndarray
+    order: np.ndarray
 
     @property
     def prediction(self) -> np.ndarray:
@@ -77,6 +79,7 @@ def choose_ensemble(
         pool.loss(chosen),
         pool,
         chosen,
+        order[:most],
     )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from goodfit.config import Config
 from goodfit.task import Task
 
@@ -12,7 +14,13 @@ FOLDS, REPEATS = 5, 2
 
 def worth_crossing(task: Task) -> bool:
     """Return whether a task has so few rows, which may change places, that the recipe cross-validates."""
-    return len(task.rows("development")) < FEW_ROWS and not task.splits.fixed
+    return len(task.rows("development")) < FEW_ROWS and not task.splits.fixed and possible_folds(task) >= 2
+
+
+def possible_folds(task: Task) -> int:
+    """Return `FOLDS`, or fewer where that would leave a fold with a single row, or without a group of its own."""
+    rows, groups = task.rows("development"), task.splits.groups
+    return min(FOLDS, len(rows) // 2 if groups is None else len(np.unique(groups[rows])))
 
 
 def crossed(configs: Iterable[Config], folds: int = FOLDS, repeats: int = REPEATS) -> list[Config]:

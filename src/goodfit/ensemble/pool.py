@@ -119,7 +119,7 @@ def _belonging(runs: Runs) -> list[Runs]:
     groups: dict[Any, list[Training]] = {}
     for number, training in enumerate(runs):
         settings = training.config.settings() | {"seed": 0, "fold": None}
-        key = repr(settings) if training.config.fold is not None else number
+        key = (repr(settings), training.snapshot) if training.config.fold is not None else number
         groups.setdefault(key, []).append(training)
     return [Runs(runs.task, members) for members in groups.values()]
 

@@ -11,6 +11,7 @@
 from goodfit.population.kernels import KERNELS as KERNELS
 from goodfit.population.kernels import KernelEntry as KernelEntry
 from goodfit.population.loop import EpochRecord as EpochRecord
+from goodfit.population.loop import Kept as Kept
 from goodfit.population.loop import Outcome as Outcome
 from goodfit.population.loop import Prune as Prune
 from goodfit.population.loop import train_population as train_population

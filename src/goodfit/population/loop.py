@@ -15,6 +15,7 @@ from torch import Tensor
 
 from goodfit import memory
 from goodfit.config import Config
+from goodfit.optim.restarts import cosine_ends
 from goodfit.optim.schedules import rate_table
 from goodfit.population.augmented import augmented, most_steps
 from goodfit.population.kernel import Batches, Kernel, Snapshot
@@ -50,13 +51,24 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A member as it was at the end of an epoch, beside its best weights; fields as in `Outcome`."""
+
+    epoch: int
+    validation_loss: float | None
+    validation_output: np.ndarray | None
+    weights: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How one member ended, with its best weights: lowest validation loss, or the last where nothing is held out or
     `Config.best_weights` is off.
 
     `validation_output` is [n_validation, n_out] of those weights; None without a validation part. `first_losses` are
     those of the first `FIRST_STEPS` batches, each before its step.
-    A member that was never finite keeps its initial weights and `best_epoch` 0.
+    A member that was never finite keeps its initial weights and `best_epoch` 0. `snapshots` are of the last epoch before
+    the end of each cosine of `cosine-restarts` (Huang et al. 2017).
     """
 
     member: int
@@ -69,6 +81,7 @@ class Outcome:
     weights: dict[str, Tensor]
     first_losses: np.ndarray
     seconds: float
+    snapshots: Sequence[Kept] = ()
 
 
 @dataclass
@@ -96,6 +109,8 @@ class _Member:
     kept_epoch: int = 0
     weights: Snapshot = dict
     output: np.ndarray | None = None
+    cosine_ends: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    snapshots: list[tuple[tuple[int, float | None, np.ndarray | None], Snapshot]] = field(default_factory=list)
 
     def begin_epoch(self) -> None:
         """Start the next epoch where the last one ended."""
@@ -114,6 +129,11 @@ class _Member:
         if problem.validation is None or not self.config.best_weights:
             return math.isfinite(loss)
         return loss < self.kept_loss
+
+    def ends_a_cosine(self) -> bool:
+        """Return whether a cosine of the schedule ends now, or before the next epoch does."""
+        following = max(min(self.border + self.data.steps_per_epoch, self.limit), self.border + 1)
+        return self.epoch > 0 and bool(((self.border <= self.cosine_ends) & (self.cosine_ends < following)).any())
 
     def reason_to_leave(self, losses: tuple[float, float], step: int, over: Reason | None) -> Reason | None:
         """Say why the member leaves at this border, or None if it stays."""
@@ -171,6 +191,9 @@ def train_population(
             if validation_loss is None or judged < member.best_loss:
                 member.best_loss, member.best_epoch = judged, member.epoch
             judgements[k] = train_loss, judged
+            if step == member.border and member.ends_a_cosine() and math.isfinite(judged):
+                output = outputs[i] if outputs is not None else None
+                member.snapshots.append(((member.epoch, validation_loss, output), kernel.snapshot(k)))
         hopeless = _pruned(members, judgements, prune) if prune and not over else set()
         leaving = set()
         for k, losses_now in judgements.items():
@@ -183,6 +206,7 @@ def train_population(
                 yield Outcome(
                     member.index, reason, member.kept_epoch, member.epoch, step, kept_loss, member.output,
                     member.weights(), np.array(member.first_losses), spent,
+                    [Kept(*seen, weights()) for seen, weights in member.snapshots],
                 )  # fmt: skip
         if leaving:
             stay = [k for k in range(len(members)) if k not in leaving]
@@ -209,7 +233,8 @@ def _pruned(members: Sequence[_Member], judgements: Mapping[int, tuple[float, fl
 def _new_member(index: int, config: Config, problem: Problem) -> _Member:
     data = OwnData(config, problem)
     limit = int(min(config.epochs * data.steps_per_epoch, config.max_steps or math.inf))
-    return _Member(index, config, data, limit, rate_table(config, limit))
+    rates = rate_table(config, limit)
+    return _Member(index, config, data, limit, rates, cosine_ends=cosine_ends(config, rates))
 
 
 def _own_labels(members: Sequence[_Member], problem: Problem) -> Tensor | None:

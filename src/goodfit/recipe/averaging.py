@@ -23,7 +23,6 @@ def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int) -> dict[str
         for n, (m, loss) in enumerate(zip(choice.metrics, choice.losses, strict=True), start=1)
     ]
     total = sum(choice.shares)
-    considered = choice.pool.order("validation_loss")[: len(sizes)]
     return {
         "members": [t.id for t in choice.members],
         "shares": [share / total for share in choice.shares],
@@ -32,7 +31,7 @@ def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int) -> dict[str
         "metric": choice.metric,
         "loss": choice.loss,
         "by_size": sizes,
-        "curve": quality_curve(choice.pool.among(considered), seed) if len(sizes) > 1 else None,
+        "curve": quality_curve(choice.pool.among(choice.order), seed) if len(sizes) > 1 else None,
         "text": _text(task, choice, used),
     }
 

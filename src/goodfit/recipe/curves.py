@@ -54,7 +54,7 @@ UNSTABLE, FLAT, EARLY_DECAY, IMPROVING = "unstable", "flat start", "too early de
 OVERFITTING, PLATEAU, UNDERFITTING = "overfitting", "plateau", "underfitting"
 KINDS = {
     UNSTABLE: "the loss jumps or grows: the rate is too high",
-    FLAT: "the loss is flat at first: the initial weights are bad, or the rate is far too low",
+    FLAT: "the loss is flat at first: the initial weights are bad, the rate is far too low, or there is hardly anything to learn",
     EARLY_DECAY: "the fall broke off when the rate was lowered: it was lowered too early",
     IMPROVING: "the validation loss was still falling at the end: train longer",
     OVERFITTING: "the training loss falls away from the validation loss: regularise more, or get more data",
@@ -212,7 +212,13 @@ def read_curves(runs: Runs | Sequence[Training]) -> dict[str, Any]:
         said = "; ".join(f"{KINDS[kind]} ({kind}, {counts[kind]} of {len(each)})" for kind in findings)
         text = f"In {count(len(each), 'curve')}, {said}."
     elif longest < FEWEST_EPOCHS:
-        text = f"{count(longest, 'epoch')} are too few to read a curve by."
+        text = f"Trainings of {count(longest, 'epoch')} are too short to read a curve by."
     else:
         text = f"Nothing is wrong with {count(len(each), 'curve')}: the loss falls at once, settles, and the two losses stay near each other."
-    return {"findings": findings, "counts": {k: n for k, n in counts.items() if n}, "n": len(each), "text": text}
+    return {
+        "findings": findings,
+        "counts": {k: n for k, n in counts.items() if n},
+        "n": len(each),
+        "text": text,
+        "short": longest < FEWEST_EPOCHS,
+    }

@@ -8,7 +8,7 @@ import numpy as np
 
 from goodfit.config import Config
 from goodfit.nn.models import settled
-from goodfit.paired import band, rank
+from goodfit.paired import band, carry_on, rank
 from goodfit.recipe.curves import (
     EARLY_DECAY,
     FLAT,
@@ -215,12 +215,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _bands(group: Runs) -> dict[str, Any]:
-    """Return mean and interval over the seeds of both losses by epoch."""
+    """Return mean and interval over the seeds of both losses by epoch; one that has ended keeps its last value."""
     longest = max(len(t.curve) for t in group)
     found = {}
     for name in ("train_loss", "validation_loss"):
         losses = np.full((len(group), longest), np.nan)
         for row, training in zip(losses, group, strict=True):
             row[: len(training.curve)] = training.curve[name].to_numpy(float)
+        carry_on(losses, [len(t.curve) for t in group])  # else the mean would jump whenever a training ends
         found[name] = band(losses)
     return found

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from goodfit.config import Config
-from goodfit.losses import find_loss
+from goodfit.losses import cross_entropy, find_loss
 from goodfit.nn.dropout import KeyedDropout
 from goodfit.paired import t_interval
 from goodfit.population import Problem
@@ -23,6 +23,8 @@ from goodfit.wording import figure
 
 TOLERANCE = 0.25
 """Share of the expected value by which the mean over seeds may differ."""
+FARTHEST_SCALE = 30.0
+"""How many times more or less than 1 a target's standard deviation may be."""
 MOST_ROWS = 1024
 """Training rows, drawn by the seed, that the untrained networks see."""
 
@@ -44,23 +46,27 @@ class Expected:
         informed: the entropy of the class frequencies, which a network begins with whose last bias is set to
             their logarithms; None for regression.
         off_centre: the target's mean in units of its standard deviation, as the loss sees it; 0 for classes.
+        scale: the target's standard deviation, as the loss sees it; 1 for classes.
     """
 
     value: float
     words: str
     informed: float | None
     off_centre: float
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
 class Untrained:
     """Losses of one untrained network: on data, on zeroed inputs, with its last bias set to the log frequencies
-    (NaN where that cannot be done); and the standard deviation of its outputs."""
+    (NaN where that cannot be done); and the standard deviation of its outputs. `ends_in` is the softmax or sigmoid that
+    the module seems to end in although cross-entropy brings its own; empty where there is none."""
 
     data: float
     zeroed: float
     informed: float
     spread: float
+    ends_in: str = ""
 
 
 def check_initial_loss(task: Task, config: Config, *, seeds: int = 8) -> dict[str, Any]:
@@ -90,7 +96,8 @@ def expected_loss(config: Config, task: Task) -> Expected:
     name = config.loss if config.loss != "auto" else "cross-entropy" if classes else "squared-error"
     words = REFERENCES.get(str(name), "the loss of an output of 0").format(classes=classes)
     if not classes:
-        return Expected(value, words, None, float(y.mean() / y.std().clamp(min=1e-12)))
+        spread = float(y.std().clamp(min=1e-12))
+        return Expected(value, words, None, float(y.mean()) / spread, spread)
     shares = np.bincount(y.numpy(), minlength=classes) / len(y)
     return Expected(value, words, float(-(shares * np.log(np.maximum(shares, 1e-300))).sum()), 0.0)
 
@@ -105,18 +112,29 @@ def look_at_untrained(
         if isinstance(layer, nn.modules.dropout._DropoutNd | KeyedDropout):
             layer.eval()
 
-    def loss(inputs: Tensor) -> tuple[float, float]:
+    def loss(inputs: Tensor) -> tuple[float, Tensor]:
         output = module(inputs).reshape(len(inputs), -1)
-        return float(problem.row_loss(output, y).mean()), float(output.std())
+        return float(problem.row_loss(output, y).mean()), output
 
-    data, spread = loss(x)
+    data, output = loss(x)
     zeroed, _ = loss(torch.zeros_like(x))
+    spread, ends_in = float(output.std()), _last_function(output) if problem.row_loss is cross_entropy else ""
     last = [layer for layer in module.modules() if isinstance(layer, nn.Linear) and layer.bias is not None]
     if frequencies is None or not last or last[-1].out_features != len(frequencies):
-        return Untrained(data, zeroed, math.nan, spread)
+        return Untrained(data, zeroed, math.nan, spread, ends_in)
     informed = torch.from_numpy(np.log((frequencies + 0.5) / frequencies.sum()))
     last[-1].bias.add_(informed.to(last[-1].bias.dtype))
-    return Untrained(data, zeroed, loss(x)[0], spread)
+    return Untrained(data, zeroed, loss(x)[0], spread, ends_in)
+
+
+def _last_function(logits: Tensor) -> str:
+    """Name the function that these outputs [n, C], meant to be logits, seem to have gone through: softmax, sigmoid or none."""
+    inside = bool(((logits >= 0) & (logits <= 1)).all())
+    if inside and torch.allclose(logits.sum(1), torch.ones(len(logits), dtype=logits.dtype), atol=1e-4):
+        return "softmax"
+    # one logit z, as the two logits (0, z): see `goodfit.recipe.own.TwoLogits`
+    lone = logits.shape[1] == 2 and not logits[:, 0].any()
+    return "sigmoid" if inside and lone and bool(((logits[:, 1] > 0) & (logits[:, 1] < 1)).all()) else ""
 
 
 def judge_initial_loss(expected: Expected, found: Sequence[Untrained]) -> dict[str, Any]:
@@ -124,8 +142,12 @@ def judge_initial_loss(expected: Expected, found: Sequence[Untrained]) -> dict[s
     data, zeroed = [u.data for u in found], [u.zeroed for u in found]
     mean, low, high = t_interval(data)
     ok, meaning = _meaning(expected, mean, float(np.mean(zeroed)), float(np.mean([u.spread for u in found])))
+    ends_in = found[0].ends_in
+    follows = "" if ok else "The next step tries other initial weights; what comes after is to be read with care."
+    if ok and ends_in and all(u.ends_in == ends_in for u in found):
+        ok, meaning, follows = False, _twice(ends_in, expected.value), "What comes after is to be read with care."
     text = (
-        f"Before training the loss is {mean:.3f} over {len(found)} seeds; expected is {expected.value:.3f} "
+        f"Before training the loss is {_short(mean)} over {len(found)} seeds; expected is {_short(expected.value)} "
         f"({expected.words}). {meaning}"
     )
     informed = float(np.mean([u.informed for u in found]))
@@ -136,11 +158,27 @@ def judge_initial_loss(expected: Expected, found: Sequence[Untrained]) -> dict[s
         )
     return {
         "ok": ok, "text": text, "changed": {},
-        "follows": "" if ok else "The next step tries other initial weights; what comes after is to be read with care.",
+        "follows": follows,
         "expected": expected.value, "observed": mean, "interval": [low, high], "per_seed": data,
         "zeroed": zeroed, "entropy": expected.informed,
         "informed": None if math.isnan(informed) else [u.informed for u in found],
     }  # fmt: skip
+
+
+def _short(loss: float) -> str:
+    return figure(loss) if abs(loss) >= 1e4 else f"{loss:.3f}"
+
+
+def _twice(ends_in: str, blind: float) -> str:
+    """Say what becomes of a softmax of a softmax, or a sigmoid of a sigmoid; `blind` is log C."""
+    # an output of 1 for the true class and 0 for all others; or of 0 where the class is 0
+    lowest = f"{math.log1p((math.exp(blind) - 1) / math.e):.3f}"
+    if ends_in == "sigmoid":
+        lowest = f"{math.log(2):.3f} for rows of class 0"
+    return (
+        f"But the outputs are probabilities already, as after a {ends_in}, and the loss takes the {ends_in} of them again: "
+        f"it cannot fall below {lowest}, and falls slowly. Leave the {ends_in} out of the module."
+    )
 
 
 def _meaning(expected: Expected, observed: float, zeroed: float, spread: float) -> tuple[bool, str]:
@@ -155,6 +193,11 @@ def _meaning(expected: Expected, observed: float, zeroed: float, spread: float) 
         return False, (
             f"The target is not centred: its mean is {figure(expected.off_centre)} standard deviations from 0, so an "
             "untrained network loses more than the variance. Subtract its mean, or start the last bias with it."
+        )
+    if not 1 / FARTHEST_SCALE <= expected.scale <= FARTHEST_SCALE:
+        return False, (
+            f"The target's standard deviation is {figure(expected.scale)}: networks begin with outputs of about 1, and rates are made "
+            "for that. Divide the target by it."
         )
     if observed > expected.value + room:
         if zeroed > expected.value + room:

@@ -1,5 +1,6 @@
 """The one look at the test part: metric, bootstrap interval, and paired differences to the baselines."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,33 +15,63 @@ from goodfit.model import Model
 from goodfit.randomness import numpy_generator
 from goodfit.task import Task
 
-RESAMPLES = 1000
+RESAMPLES, FEWEST_RESAMPLES = 1000, 200
+"""Resamples of a bootstrap, and how many it takes even if the time for it is over."""
 LEVEL = 0.95
+FEWEST_TO_DECIDE = 20
+"""Test rows below which nothing is called better: percentile intervals are too narrow then. Of two models that are alike,
+simulated with normal errors, one is called better in 13 % of the cases with 10 rows and 26 % with 3, and the interval of
+an RMSE holds the truth in 81 % and 63 %."""
 SHOWN_POINTS = 1500
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A metric on the test part with its percentile bootstrap interval; `draws` [RESAMPLES] for paired differences."""
+    """A metric on the test part with its percentile bootstrap interval.
+
+    `draws` [resamples] are for paired differences; `rows` are those that count (`counting_rows`).
+    """
 
     value: float
     interval: tuple[float, float]
     draws: np.ndarray
+    rows: int
 
 
-def bootstrap(metric: Metric, truth: np.ndarray, predictions: dict[str, np.ndarray], seed: int) -> dict[str, Scored]:
-    """Score several predictions on the same resamples of the rows (percentile bootstrap, Efron & Tibshirani 1993)."""
+def bootstrap(
+    metric: Metric, truth: np.ndarray, predictions: dict[str, np.ndarray], seed: int, seconds: float | None = None
+) -> dict[str, Scored]:
+    """Score several predictions on the same resamples of the rows (percentile bootstrap, Efron & Tibshirani 1993).
+
+    Args:
+        seconds: after which it ends, if `FEWEST_RESAMPLES` are there; None takes `RESAMPLES`.
+    """
+    deadline = np.inf if seconds is None else time.monotonic() + seconds
     random = numpy_generator(seed, "bootstrap")
     draws: dict[str, list[float]] = {name: [] for name in predictions}
-    for _ in range(RESAMPLES):
+    for done in range(RESAMPLES):
+        if done >= FEWEST_RESAMPLES and time.monotonic() > deadline:
+            break
         rows = random.integers(0, len(truth), len(truth))
         for name, prediction in predictions.items():
             draws[name].append(metric.of(truth[rows], prediction[rows]))
     scored = {}
     for name, prediction in predictions.items():
         value, drawn = metric.of(truth, prediction), np.array(draws[name])
-        scored[name] = Scored(value, _interval(metric, value, len(truth), drawn), drawn)
+        scored[name] = Scored(value, _interval(metric, value, len(truth), drawn), drawn, counting_rows(metric, truth))
     return scored
+
+
+def counting_rows(metric: Metric, truth: np.ndarray) -> int:
+    """Return how many rows a figure rests on: of a metric that counts classes alike, those of the rarest times the classes.
+
+    A resample draws few rows of a rare class, and all alike where all were told right: 4 of 2,000 rows decide then, and
+    look certain.
+    """
+    if not metric.by_class:
+        return len(truth)
+    present = np.unique(truth, return_counts=True)[1]
+    return int(len(present) * present.min())
 
 
 def _interval(metric: Metric, value: float, rows: int, draws: np.ndarray) -> tuple[float, float]:
@@ -58,10 +89,10 @@ def percentiles(draws: np.ndarray) -> tuple[float, float]:
 
 
 def against(metric: Metric, network: Scored, baseline: Scored) -> dict[str, Any]:
-    """Return the paired difference network - baseline; `undecided` where its interval contains zero."""
+    """Return the paired difference network - baseline; `undecided` where its interval contains zero or rows are few."""
     low, high = percentiles(network.draws - baseline.draws)
     better = "undecided"
-    if low > 0 or high < 0:
+    if (low > 0 or high < 0) and network.rows >= FEWEST_TO_DECIDE:
         better = "network" if (low > 0) == metric.greater_is_better else "baseline"
     return {"difference": network.value - baseline.value, "interval": [low, high], "better": better}
 

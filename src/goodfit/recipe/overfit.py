@@ -40,10 +40,12 @@ _ORDER = (REACHED, SHORT, FLAT, EXPLODED)
 
 @dataclass(frozen=True)
 class Goal:
-    """What can be attained on the few rows: accuracy (None for regression) and loss."""
+    """What can be attained on the few rows: accuracy (None for regression) and loss; and the loss of a constant answer,
+    below which a network that starts far worse has yet to come before anything is learnt."""
 
     accuracy: float | None
     loss: float
+    constant: float = float("inf")
 
 
 def overfit_small_sample(
@@ -51,8 +53,8 @@ def overfit_small_sample(
 ) -> dict[str, Any]:
     """Learn a few mini-batches by heart, regularisation off; try remedies where that fails. Return the evidence.
 
-    Learnt is what reaches `ACCURACY` of the accuracy, or whose loss falls to within `NEAR_ZERO` of the loss, that is attainable
-    on these rows (rows that look alike but have different targets bound both). One population over `RATES`; where
+    Learnt is what reaches `ACCURACY` of the accuracy, or whose loss falls to within `NEAR_ZERO` of the first loss (or of a
+    constant answer's, where that is lower) of what is attainable on these rows (rows that look alike but have different targets bound both). One population over `RATES`; where
     none of them reaches it, one population of remedies.
 
     Args:
@@ -112,12 +114,14 @@ def _goal(few: Task, config: Config) -> Goal:
     group = group.ravel()
     if few.kind == "regression":
         means = np.bincount(group, weights=y) / np.bincount(group)
-        return Goal(None, float(np.mean((y - means[group]) ** 2)))
+        constant = float(y.var()) if config.loss in ("auto", "squared-error") else float("inf")
+        return Goal(None, float(np.mean((y - means[group]) ** 2)), constant)
     counts = np.zeros((group.max() + 1, few.code.outputs))
     np.add.at(counts, (group, y), 1)
     shares = counts / counts.sum(1, keepdims=True)
     entropy = -(shares * np.log(np.maximum(shares, 1e-300))).sum(1)
-    return Goal(float(counts.max(1).sum() / len(y)), float(entropy @ counts.sum(1) / len(y)))
+    constant = float(np.log(few.code.outputs)) if config.loss in ("auto", "cross-entropy") else float("inf")
+    return Goal(float(counts.max(1).sum() / len(y)), float(entropy @ counts.sum(1) / len(y)), constant)
 
 
 def _trial(name: str, training: Training, goal: Goal) -> dict[str, Any]:
@@ -138,7 +142,9 @@ def judge_trial(curve: Sequence[float | None], diverged: bool, accuracy: float, 
     if not known:
         return EXPLODED
     start, best = known[0], min(known)
-    if best <= goal.loss + NEAR_ZERO * start or (goal.accuracy is not None and accuracy >= ACCURACY * goal.accuracy):
+    if best <= goal.loss + NEAR_ZERO * min(start, goal.constant) or (
+        goal.accuracy is not None and accuracy >= ACCURACY * goal.accuracy
+    ):
         return REACHED
     if diverged or known[-1] > EXPLODES * start:
         return EXPLODED

@@ -18,7 +18,7 @@ from goodfit.nn.models import make_module
 from goodfit.recipe.clock import Clock
 from goodfit.recipe.improvement import best_setting
 from goodfit.recipe.one_step import described, step_record
-from goodfit.recipe.own_loss import is_binary_logit, read_loss
+from goodfit.recipe.own_loss import is_binary_logit, is_log_probability, read_loss
 from goodfit.recipe.plan import SILENT, Listener
 from goodfit.recipe.presets import PRESETS, Preset
 from goodfit.recipe.steps import IMPROVEMENT_SHARE, Steps
@@ -88,7 +88,7 @@ def run_own_recipe(
     settings = dict(settings or {})
     _check(module_factory, preset, settings)
     train, validation = read_loader(train_loader, "train_loader"), read_loader(val_loader, "val_loader")
-    outputs, binary = _outputs(module_factory, train, seed), is_binary_logit(loss)
+    outputs, binary = _outputs(module_factory, loss, train, seed), is_binary_logit(loss)
     if binary:
         train, validation = _as_classes(train), _as_classes(validation)
     task = _task(train, validation, outputs, binary, metric, getattr(module_factory, "__name__", "module"))
@@ -110,7 +110,7 @@ def run_own_recipe(
     improved = steps.improve(runs)
     runs += improved.runs
     evidence |= {"candidates": described(runs, steps.pace()), "curves": improved.evidence}
-    best = best_training(runs)
+    best = best_training(runs, _why_diverged(evidence, settings))
     record = step_record(steps, "recipe", f"The seven steps on {task.name}", evidence, began) | {
         "asked": list(evidence),
         "repeat": {"command": f"goodfit.recipe({task.name}, ...)", "versions": _versions()},
@@ -122,12 +122,23 @@ def run_own_recipe(
     )
 
 
-def best_training(runs: Runs) -> Training:
-    """Return the training with the lowest validation loss, of the setting that does best over the seeds."""
+def best_training(runs: Runs, why: str = "lower the learning rate") -> Training:
+    """Return the training with the lowest validation loss, of the setting that does best over the seeds.
+
+    Raises:
+        GoodfitError: every training diverged; `why` is said.
+    """
     usable = runs.filter(lambda t: t.usable and np.isfinite(t.validation_loss))
     if not len(usable):
-        raise GoodfitError("every training diverged: look at the steps' verdicts, lower the learning rate")
+        raise GoodfitError(f"every training diverged: {why}")
     return min(best_setting(usable), key=lambda t: t.validation_loss)
+
+
+def _why_diverged(evidence: dict[str, Any], settings: dict[str, Any]) -> str:
+    if "lr" in settings:
+        found = evidence["learning_rate"]["text"]
+        return f"your rate {settings['lr']:g} is too high. Other rates do this: {found}"
+    return f"what learning a few mini-batches by heart showed: {evidence['overfit']['text']}"
 
 
 def _check(factory: Any, preset: str, settings: dict[str, Any]) -> None:
@@ -147,19 +158,27 @@ def _check(factory: Any, preset: str, settings: dict[str, Any]) -> None:
     Config(**settings)
 
 
-def _outputs(factory: ModelFactory, train: LoadedArrays, seed: int) -> int:
+def _outputs(factory: ModelFactory, loss: Any, train: LoadedArrays, seed: int) -> int:
     """Return how many outputs the module has, by trying it on a few rows."""
     module = make_module(Config(model=factory, seed=seed), train.x.shape[1:], 1).eval()
     x = torch.from_numpy(train.x[:TRIED_ROWS])
     try:
-        with torch.no_grad():
-            output = module(x)
+        output = module(x)
     except Exception as error:
         said = (str(error) or type(error).__name__).splitlines()[0][:160]
         raise GoodfitError(f"the module does not take samples of shape {tuple(x.shape[1:])} ({said})") from None
     if not isinstance(output, Tensor) or len(output) != len(x) or output.ndim > 2:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise GoodfitError(f"the module gives {shape} for {len(x)} samples: it must give [B, n_out] or [B]")
+    if not output.requires_grad:
+        raise GoodfitError(
+            "no gradient reaches the module's weights: its output is cut off from them, by detach(), no_grad(), .data or NumPy"
+        )
+    if isinstance(loss, nn.NLLLoss) and not is_log_probability(output):
+        raise GoodfitError(
+            "NLLLoss wants logarithms of probabilities, which the module does not give: end it in LogSoftmax(1), or leave that "
+            "out and use CrossEntropyLoss"
+        )
     return 1 if output.ndim == 1 else int(output.shape[1])
 
 

@@ -57,8 +57,23 @@ def read_loss(loss: Any, output: Tensor, target: Tensor) -> str | RowLoss:
 
 
 def is_binary_logit(loss: Any) -> bool:
-    """Return whether a loss reads one logit for two classes."""
+    """Return whether a loss reads one logit for two classes.
+
+    Raises:
+        GoodfitError: it reads a probability instead.
+    """
+    if isinstance(loss, nn.BCELoss):
+        raise GoodfitError(
+            "BCELoss takes probabilities: leave the sigmoid out of the module and use BCEWithLogitsLoss, which equals the two "
+            "together and loses no digits"
+        )
     return isinstance(loss, nn.BCEWithLogitsLoss)
+
+
+def is_log_probability(output: Tensor) -> bool:
+    """Return whether outputs [n, C] are logarithms of probabilities, as LogSoftmax gives them."""
+    total = output.detach().exp().sum(-1)
+    return output.ndim == 2 and output.shape[1] > 1 and torch.allclose(total, torch.ones_like(total), atol=1e-3)
 
 
 def _named(loss: Any) -> str | None:
@@ -71,6 +86,8 @@ def _named(loss: Any) -> str | None:
         return "huber"
     if type(loss) is nn.CrossEntropyLoss and loss.weight is None and not loss.label_smoothing:
         return "cross-entropy"
+    if type(loss) is nn.NLLLoss and loss.weight is None:
+        return "cross-entropy"  # of log-probabilities it is the same: log softmax leaves them as they are
     if type(loss) is nn.BCEWithLogitsLoss:
         if loss.weight is not None or loss.pos_weight is not None:
             raise GoodfitError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from goodfit.config import Config, vary
 from goodfit.ensemble import crossed
-from goodfit.ensemble.crossed import worth_crossing
+from goodfit.ensemble.crossed import possible_folds, worth_crossing
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.recipe.presets import PRESETS, Preset, base_config, candidate_axes, find_preset
 from goodfit.task import Task
@@ -71,4 +71,6 @@ def refinement(
         fixed: settings that the user chose.
     """
     grid = vary(config, **candidate_axes(budget, task, rate, highest, fixed, config.seed))
-    return crossed(grid) if worth_crossing(task) and not {"fold", "neighbours"} & set(fixed) else grid
+    if not worth_crossing(task) or {"fold", "neighbours"} & set(fixed):
+        return grid
+    return crossed(grid, possible_folds(task))

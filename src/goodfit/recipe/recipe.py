@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,9 @@ from goodfit.ensemble import choose_ensemble, estimate_optimism
 from goodfit.model import Model
 from goodfit.recipe.averaging import describe_calibration, describe_ensemble, describe_rows
 from goodfit.recipe.candidates import describe_candidates, rank_by
-from goodfit.recipe.clock import Clock
+from goodfit.recipe.clock import BOOTSTRAP_SHARE, IMPORTANCE_SHARE, Clock
 from goodfit.recipe.importance import column_importance
 from goodfit.recipe.judgement import (
-    RESAMPLES,
     against,
     bootstrap,
     class_picture,
@@ -42,18 +42,23 @@ BEFORE_REFINEMENT = ("data", "baselines", "initial loss", "overfit", "learning r
 
 
 def run_recipe(
-    task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = SILENT
-) -> dict[str, Any]:
+    task: Task, recipe: Recipe, folder: RunFolder, command: str, listener: Listener = SILENT,
+    began: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Train, judge and write everything into the run folder; return what `report.json` holds.
 
     Stages and trainings that the folder holds already are taken from it, so calling this again after an
     interruption continues and arrives at the same numbers. Ctrl-C while the candidates train ends them with their best
     weights, which are judged and reported as `interrupted`.
+
+    Args:
+        began: when the time limit began to run (`time.monotonic()`); None: now.
     """
-    started = time.monotonic()
+    started = time.monotonic() if began is None else began
     store = folder.store
     _forget_interrupted(folder)
-    steps = steps_of(task, recipe, folder, listener)
+    steps = steps_of(task, recipe, folder, listener, began=started)
+    clock = steps.clock
 
     def once(name: str, what: str, compute: Callable[[], Any]) -> Any:
         listener.stage(name, what)
@@ -69,7 +74,7 @@ def run_recipe(
         "created": datetime.now().isoformat(timespec="seconds"),
     }
     report["task"] = once("data", "looking at the data", lambda: summarise_task(task))
-    baselines = once("baselines", "simple models first", lambda: _baselines(task, recipe, folder, listener))
+    baselines = once("baselines", "simple models first", lambda: _baselines(task, recipe, folder, listener, clock))
     report["initial_loss"] = steps.initial_loss()
     report["overfit"] = steps.overfit()
     report["learning_rate"] = steps.learning_rate()
@@ -98,11 +103,12 @@ def run_recipe(
         lambda: estimate_optimism(choice.pool, most, rank, seed=recipe.seed).record(),
     )  # fmt: skip
     report["importance"] = once(
-        "importance", "what the model looks at", lambda: column_importance(task, model, recipe.seed)
-    )
+        "importance", "what the model looks at",
+        lambda: column_importance(task, model, recipe.seed, clock.left_to_judge(IMPORTANCE_SHARE)),
+    )  # fmt: skip
 
     listener.stage("test", "one look at the test part")
-    scores = _judge(task, recipe, folder, model, choice.members, baselines)
+    scores = _judge(task, recipe, folder, model, choice.members, baselines, clock)
     report |= scores
     late = any(t.reason == "out of time" for t in runs)
     report["status"] = "interrupted" if interrupted else "out of time" if late else "finished"
@@ -118,10 +124,11 @@ def run_recipe(
 
 
 def steps_of(
-    task: Task, recipe: Recipe, folder: RunFolder, listener: Listener = SILENT, spend: float = IMPROVEMENT_SHARE
-) -> Steps:
-    """Return the steps of a run, none of them done yet, under the clock that starts now."""
-    clock = Clock(recipe.time_limit, time.monotonic())
+    task: Task, recipe: Recipe, folder: RunFolder, listener: Listener = SILENT, spend: float = IMPROVEMENT_SHARE,
+    began: float | None = None,
+) -> Steps:  # fmt: skip
+    """Return the steps of a run, none of them done yet, under a clock that started at `began`, or now."""
+    clock = Clock(recipe.time_limit, time.monotonic() if began is None else began)
     return Steps(
         task, recipe.config(task), recipe.budget(task), recipe.settings, clock, folder=folder, device=recipe.device,
         listener=listener, spend=spend,
@@ -136,8 +143,9 @@ def _forget_interrupted(folder: RunFolder) -> None:
         shutil.rmtree(folder.path / "model", ignore_errors=True)
 
 
-def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener) -> dict[str, Any]:
-    fitted = fit_baselines(task, recipe.seed, lambda name: listener.stage("baselines", name))
+def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener, clock: Clock) -> dict[str, Any]:
+    heard = partial(listener.stage, "baselines")
+    fitted = fit_baselines(task, recipe.seed, heard, clock.left_for("baselines"))
     tensors = {
         f"{b.name}/{part}": torch.from_numpy(getattr(b, part)) for b in fitted for part in ("validation", "test")
     }
@@ -146,6 +154,7 @@ def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener
         {
             "name": b.name,
             "about": b.about,
+            "cut": b.cut,
             "validation": task.score(b.validation, "validation"),
             "seconds": b.seconds,
         }
@@ -155,7 +164,7 @@ def _baselines(task: Task, recipe: Recipe, folder: RunFolder, listener: Listener
 
 
 def _judge(
-    task: Task, recipe: Recipe, folder: RunFolder, model: Model, members: Runs, baselines: dict[str, Any]
+    task: Task, recipe: Recipe, folder: RunFolder, model: Model, members: Runs, baselines: dict[str, Any], clock: Clock
 ) -> dict[str, Any]:
     truth = task.truth("test")
     raw = task.raw("test")
@@ -173,7 +182,8 @@ def _judge(
                              if name in BASELINES else model.class_factors)
             for name, p in predictions.items()
         }  # fmt: skip
-    scored = bootstrap(task.metric, truth, predictions, recipe.seed)
+    scored = bootstrap(task.metric, truth, predictions, recipe.seed, clock.left_to_judge(BOOTSTRAP_SHARE))
+    resamples = len(scored["ensemble"].draws)
     rows = [
         row | {"test": scored[row["name"]].value, "test_interval": list(scored[row["name"]].interval)}
         for row in baselines["rows"]
@@ -181,7 +191,8 @@ def _judge(
     test = {
         "value": scored["ensemble"].value,
         "interval": list(scored["ensemble"].interval),
-        "method": f"percentile bootstrap over {len(truth)} test rows, {RESAMPLES} resamples, 95 %",
+        "counting": scored["ensemble"].rows,
+        "method": f"percentile bootstrap over {len(truth)} test rows, {resamples} resamples, 95 %",
         "single": {"value": scored["single"].value, "interval": list(scored["single"].interval)},
         "more": further_metrics(task, truth, probabilities, model.class_factors),
         "against": [{"baseline": n, **against(task.metric, scored["ensemble"], scored[n])} for n in BASELINES],
@@ -191,14 +202,14 @@ def _judge(
         if task.kind == "regression"
         else class_picture(truth, probabilities, model)
     )
-    _write_predictions(task, model, folder)
+    _write_predictions(task, model, probabilities, folder)
     return {"baselines": rows, "test": test, "predictions": picture}
 
 
-def _write_predictions(task: Task, model: Model, folder: RunFolder) -> None:
+def _write_predictions(task: Task, model: Model, predicted: np.ndarray, folder: RunFolder) -> None:
     """Write the test part's predictions beside the truth, with the row number in the data (from 1)."""
     rows = task.rows("test")
-    table = model.table(task.raw("test"))
+    table = model.columns(task.raw("test"), predicted)
     truth = task.truth("test") if task.kind == "regression" else np.array(task.code.classes)[task.truth("test")]
     front = pd.DataFrame({"row": rows + 1})
     if task.ids is not None and str(task.ids.name) not in table:

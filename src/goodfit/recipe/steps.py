@@ -47,7 +47,7 @@ class Steps:
     ) -> None:  # fmt: skip
         self.task, self.config, self.budget, self.fixed = task, config, budget, frozenset(fixed)
         self.interruption = Interruption()
-        self._clock, self._folder, self._device, self._listener, self._spend = clock, folder, device, listener, spend
+        self.clock, self._folder, self._device, self._listener, self._spend = clock, folder, device, listener, spend
         self._evidence: dict[str, Any] = {}
 
     def initial_loss(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Steps:
         with self.interruption.awaited():
             return train(
                 self.candidates(), self.task, folder=self._folder, stage="candidates", device=self._device,
-                time_limit=self._clock.left_for_candidates(), stop=self.interruption.asked,
+                time_limit=self.clock.left_for_candidates(), stop=self.interruption.asked,
                 on_progress=self._listener.progress,
             )  # fmt: skip
 
@@ -83,7 +83,7 @@ class Steps:
         """Steps 6 and 7: read the curves, change what they ask for, keep it if it pays, and again."""
         self._listener.stage("curves", "read, and what they ask for tried")
         means = replace(
-            self._means(None), time_limit=self._clock.left_for_candidates(), keep_weights=True,
+            self._means(None), time_limit=self.clock.left_for_candidates(), keep_weights=True,
             stop=self.interruption.asked,
         )  # fmt: skip
         steps = 0 if self.interruption.asked() else self._spend * sum(t.steps for t in runs)
@@ -97,7 +97,7 @@ class Steps:
 
     def pace(self) -> dict[str, Any] | None:
         """Return how much of the candidates' work the time limit leaves room for; None without a limit."""
-        if self._clock.limit is None:
+        if self.clock.limit is None:
             return None
         return self._once("pace", "what the time limit leaves room for", self._find_pace)
 
@@ -116,7 +116,7 @@ class Steps:
         preset = self.budget
         search = find_learning_rate(
             self.task, self.started(), points=preset.rates, seeds=preset.rate_seeds, steps=preset.rate_steps,
-            folder=self._folder, device=self._device, time_limit=self._clock.left_for("learning rate"),
+            folder=self._folder, device=self._device, time_limit=self.clock.left_for("learning rate"),
             on_progress=self._listener.progress,
         )  # fmt: skip
         return asdict(search)
@@ -143,7 +143,7 @@ class Steps:
         whole = self._uninformed()
         seconds = forecast(whole, self.task, self._device)
         # what comes before and after the candidates costs these shares of them
-        left = (self._clock.left_for_candidates() or 0.0) / (1 + COARSE_SHARE + IMPROVEMENT_SHARE)
+        left = (self.clock.left_for_candidates() or 0.0) / (1 + COARSE_SHARE + IMPROVEMENT_SHARE)
         return find_pace(whole, seconds, left, self.fixed)
 
     def _paced(self, configs: list[Config]) -> list[Config]:
@@ -174,7 +174,7 @@ class Steps:
         return replace(self.budget, decays=decays), rate, highest
 
     def _means(self, step: str | None) -> Means:
-        limit = self._clock.left_for(step) if step else None
+        limit = self.clock.left_for(step) if step else None
         return Means(self._folder, self._device, limit, self._listener.progress, self._listener.stage)
 
     def _once(self, name: str, what: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:

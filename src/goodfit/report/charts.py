@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
+from goodfit.paired import carry_on
 from goodfit.report.drawing import BLUE, FAINT, GREEN, INK, ORANGE, Chart, drawing
 from goodfit.report.ensemble import calibration, ensemble_curve, optimism
 from goodfit.wording import figure
@@ -109,7 +110,8 @@ def learning_curves(report: Report) -> Chart | None:
         axes.set_ylabel("loss")
         axes.legend()
     caption = (
-        f"Mean (line) and range (band) over the {len(curves)} networks of the ensemble; ticks mark the epoch whose weights were kept. "
+        f"Mean (line) and range (band) over the {len(curves)} networks of the ensemble, each counting on with its last loss "
+        "after it has stopped; ticks mark the epoch whose weights were kept. "
         "The training loss is measured with dropout on, before each step."
     )
     rows = [
@@ -226,12 +228,17 @@ CHARTS: dict[str, Callable[[Report], Chart | None]] = {
 
 
 def _band(curves: list[dict[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return epochs, lowest, mean, highest and count of a loss, over the curves that reach each epoch."""
+    """Return epochs, lowest, mean and highest of a loss, and how many curves reach each epoch.
+
+    A curve that has ended counts on with its last value: else the mean would jump whenever a good or a bad one ends.
+    """
     longest = max(len(c["epoch"]) for c in curves)
     values = np.full((len(curves), longest), np.nan)
     for row, curve in zip(values, curves, strict=True):
         known = [np.nan if v is None else v for v in curve[name]]
         row[: len(known)] = known
+    reached = np.isfinite(values).sum(0)
+    carry_on(values, [len(c[name]) for c in curves])
     alive = np.isfinite(values).any(0)
     values = values[:, alive]
     return (
@@ -239,7 +246,7 @@ def _band(curves: list[dict[str, Any]], name: str) -> tuple[np.ndarray, np.ndarr
         np.nanmin(values, 0),
         np.nanmean(values, 0),
         np.nanmax(values, 0),
-        np.isfinite(values).sum(0),
+        reached[alive],
     )
 
 

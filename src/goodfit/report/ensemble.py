@@ -45,9 +45,9 @@ def draw_band(axes: Axes, x: list[int], series: dict[str, list[float]], colour: 
 
 
 def optimism(report: dict[str, Any]) -> Chart | None:
-    """The metric on the rows that chose, by nested selection, and on the test part."""
+    """The metric on the rows that chose, by nested selection, and on the test part; None where there was no choice."""
     found, test = report.get("optimism"), report.get("test")
-    if not found:
+    if not found or found["candidates"] == 1:
         return None
     metric = report["task"]["metric"]
     sign = -1 if report["task"]["greater_is_better"] else 1

@@ -116,9 +116,10 @@ STEP_CHARTS: dict[str, Callable[[Report], Chart | None]] = {
 
 
 def readings(report: Report) -> list[Chart]:
-    """The curves that were read in every round, beside those of the changes that were tried."""
+    """The curves that were read in every round, beside those of the changes that were tried; none that were too short."""
     found = report.get("curves") or {"rounds": []}
-    return [_reading(turn, number) for number, turn in enumerate(found["rounds"], start=1)]
+    rounds = [turn for turn in found["rounds"] if turn["reading"]["findings"] or not turn["reading"].get("short")]
+    return [_reading(turn, number) for number, turn in enumerate(rounds, start=1)]
 
 
 def _reading(turn: dict[str, Any], number: int) -> Chart:
@@ -144,7 +145,8 @@ def _reading(turn: dict[str, Any], number: int) -> Chart:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8)
     caption = (
-        f"Read as: {kinds}. Mean over {turn['reading']['n']} seeds; band: 95 % interval of the validation loss. "
+        f"Read as: {kinds}. Mean over {turn['reading']['n']} seeds; band: 95 % interval of the validation loss. A training that has "
+        "ended counts on with its last loss. "
         "The training loss is measured with dropout on, before each step."
     )
     longest = max((len(row) for row in rows), default=0)

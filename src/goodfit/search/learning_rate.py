@@ -14,6 +14,9 @@ from goodfit.training import Progress, RunFolder, train
 USABLE_SHARE = 0.8
 """A rate is usable if all its seeds stayed finite and their mean loss fell by this share of the best fall."""
 
+SHORTEST = 0.3
+"""Share of the steps below which a search that the time limit ended says nothing."""
+
 
 @dataclass(frozen=True)
 class RateSearch:
@@ -39,7 +42,10 @@ def find_learning_rate(
     steps: int = 120, folder: RunFolder | None = None, device: str = "auto", time_limit: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RateSearch:  # fmt: skip
-    """Train `points` rates between `low` and `high` for `steps` steps each, `seeds` times, and judge the losses."""
+    """Train `points` rates between `low` and `high` for `steps` steps each, `seeds` times, and judge the losses.
+
+    Where the time limit ends it before anything can be said, the config's own rate stays.
+    """
     rates = np.geomspace(low, high, points)
     short = config.replace(epochs=steps, max_steps=steps, schedule="constant", warmup_steps=0, patience=None)
     first = config.seed
@@ -48,7 +54,15 @@ def find_learning_rate(
         configs, task, folder=folder, stage="learning rate", device=device, time_limit=time_limit, keep_weights=False,
         on_progress=on_progress,
     )  # fmt: skip
-    return judge_rates(rates, _final_losses(runs).reshape(points, seeds), _initial_loss(runs), steps)
+    losses, initial = _final_losses(runs).reshape(points, seeds), _initial_loss(runs)
+    reached = min((t.steps for t in runs if t.reason == "out of time"), default=steps)
+    if reached < SHORTEST * steps:
+        text = (
+            f"The time limit left {reached} of {steps} steps to compare rates by, which tells nothing: "
+            f"the rate stays {config.lr:.2g}."
+        )
+        return RateSearch(rates, losses, initial, reached, config.lr, (config.lr, config.lr), text)
+    return judge_rates(rates, losses, initial, reached)
 
 
 def judge_rates(rates: np.ndarray, losses: np.ndarray, initial: float, steps: int) -> RateSearch:

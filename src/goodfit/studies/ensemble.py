@@ -1,7 +1,8 @@
 """What an ensemble is worth: accuracy, log-loss and calibration against the number of networks, over their orders.
 
 Networks that differ in nothing but their seed (Lakshminarayanan et al. 2017), judged on the test part, which has no part
-in any choice: there is none to make. Other kinds of members (bagged: `resample="bootstrap"`) are measured beside them.
+in any choice: there is none to make. Other kinds of members (bagged: `resample="bootstrap"`; snapshots of a training whose
+rate restarts: `schedule="cosine-restarts"`) are measured beside them.
 """
 
 import time
@@ -13,7 +14,9 @@ import numpy as np
 from goodfit.calibration import reliability
 from goodfit.config import Config, vary
 from goodfit.ensemble import Pool, average, quality_curve
+from goodfit.ensemble.curve import curve_of, running_quality
 from goodfit.errors import GoodfitError
+from goodfit.optim.restarts import RESTARTING
 from goodfit.runs import Runs
 from goodfit.studies.comparison import IN_MEMORY, Means
 from goodfit.task import Task
@@ -21,6 +24,7 @@ from goodfit.training import train
 from goodfit.wording import figure
 
 MEMBERS = 10
+SNAPSHOTS = "snapshots of one"
 
 
 def ensemble_study(
@@ -53,6 +57,11 @@ def ensemble_study(
         name: _pool(task, Runs(task, runs.trainings[i * members : (i + 1) * members])) for i, name in enumerate(kinds)
     }
     curves = {name: quality_curve(pool, config.seed) for name, pool in pools.items()}
+    for name, base in kinds.items():
+        if base.schedule == RESTARTING:
+            kind = Runs(task, [t for t in runs if t.config.replace(seed=base.seed) == base])
+            label = SNAPSHOTS if base is config else f"{SNAPSHOTS}, {name}"
+            curves[label] = _snapshot_curve(task, kind)
     first = pools["other seeds"]
     if task.kind != "regression":
         curves["majority vote"] = quality_curve(first, config.seed, combination="majority vote")
@@ -82,6 +91,17 @@ def _pool(task: Task, runs: Runs) -> Pool:
     return Pool([Runs(task, [t]) for t in runs], predictions, task.truth("test"), task.metric)
 
 
+def _snapshot_curve(task: Task, runs: Runs) -> dict[str, Any]:
+    """Return the quality of the last 1, 2, ... snapshots of one training, as `quality_curve` does: over the trainings.
+
+    The last come first, for they have trained longest (Huang et al. 2017, section 3).
+    """
+    pools = [_pool(task, Runs(task, training.snapshots[::-1])) for training in runs]
+    found = [running_quality(pool, np.arange(len(pool))) for pool in pools]
+    shortest = min(len(values[0]) for values in found)
+    return curve_of(np.stack([values[:, :shortest] for values in found], axis=1))
+
+
 def _ends(curve: dict[str, Any], name: str) -> tuple[float, float]:
     mean = curve["series"][name]["mean"]
     return mean[0], mean[-1]
@@ -105,8 +125,14 @@ def _answer(task: Task, curves: dict[str, Any], members: int) -> list[str]:
         sentences.append(
             f"Majority vote instead of averaging reaches {figure(voted)}, and says less of how sure one can be."
         )
-    for other in curves:
-        if other not in ("other seeds", "majority vote"):
+    for other, found in curves.items():
+        if other.startswith(SNAPSHOTS):
+            (last, value), (alone, lost), taken = _ends(found, "metric"), _ends(found, "loss"), len(found["sizes"])
+            sentences.append(
+                f"{taken} snapshots of one training, which take no longer than that one, reach {figure(value)}, {name} {figure(lost)}"
+                f" (mean over {found['orders']} trainings); the last alone {figure(last)}, {name} {figure(alone)}."
+            )
+        elif other not in ("other seeds", "majority vote"):
             value, lost = _ends(curves[other], "metric")[1], _ends(curves[other], "loss")[1]
             sentences.append(f"{members} members of the kind '{other}' reach {figure(value)}, {name} {figure(lost)}.")
     return sentences
@@ -119,6 +145,7 @@ def _halfway(losses: list[float]) -> int:
 
 
 def _lines(task: Task, curves: dict[str, Any]) -> list[dict[str, Any]]:
+    snapshots = any(name.startswith(SNAPSHOTS) for name in curves)
     names = {
         "metric": f"test {task.metric.name}",
         "loss": "test log-loss" if task.kind != "regression" else "test error, squared",
@@ -128,11 +155,13 @@ def _lines(task: Task, curves: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": f"members-{key}", "title": f"{words[0].upper()}{words[1:]} against the number of networks",
-            "x": curves["other seeds"]["sizes"], "x_label": "networks", "y_label": words, "log_x": False, "whole": True,
+            "x": max((curve["sizes"] for curve in curves.values()), key=len), "x_label": "networks", "y_label": words, "log_x": False, "whole": True,
             "series": {
-                name: curve["series"][key] for name, curve in curves.items() if key == "metric" or name != "majority vote"
+                name: curve["series"][key] | {"x": curve["sizes"]}
+                for name, curve in curves.items() if key == "metric" or name != "majority vote"
             },
-            "band": f"Line: mean over {curves['other seeds']['orders']} random orders of the networks; band: 80 % of the orders.",
+            "band": f"Line: mean over {curves['other seeds']['orders']} random orders of the networks"
+            f"{', of snapshots over the trainings' if snapshots else ''}; band: 80 % of them.",
         }
         for key, words in names.items()
     ]  # fmt: skip
@@ -149,6 +178,10 @@ def _table(task: Task, curves: dict[str, Any], members: int) -> dict[str, Any]:
     keys = ["metric", "loss", "ece"][: len(names)]
     rows: list[list[Any]] = [["one network", *(_ends(curves["other seeds"], key)[0] for key in keys)]]
     for name, curve in curves.items():
-        label = f"{members} by majority vote" if name == "majority vote" else f"{members}, {name}, averaged"
+        label = f"{members}, {name}, averaged"
+        if name == "majority vote":
+            label = f"{members} by majority vote"
+        elif name.startswith(SNAPSHOTS):
+            label = f"{len(curve['sizes'])} {name}, averaged"
         rows.append([label, *(_ends(curve, key)[1] for key in keys)])
     return {"title": "One and all, on the test part", "header": ["", *names], "rows": rows}

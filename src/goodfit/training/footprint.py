@@ -11,6 +11,7 @@ from goodfit import memory
 from goodfit.config import Config
 from goodfit.nn.models import STRUCTURE, make_module, settled
 from goodfit.optim.optimisers import find_optimiser
+from goodfit.optim.restarts import RESTARTING
 from goodfit.population import Problem
 from goodfit.population.augmented import MOST_VALUES
 from goodfit.population.dense import bucket
@@ -29,7 +30,9 @@ def member_bytes(config: Config, problem: Problem, kernel: str) -> int:
     weights, activations = _weights_and_activations(config, problem, kernel)
     # weights, gradient, best weights, a temporary copy, and the optimiser's memory
     copies = 4 + len(find_optimiser(config.optimiser).slots) + (config.dropconnect > 0)
-    held_out = 3 * len(problem.validation or ()) * problem.outputs
+    snapshots = config.lr_cycles if config.schedule == RESTARTING else 0
+    copies += snapshots
+    held_out = (3 + snapshots) * len(problem.validation or ()) * problem.outputs
     # values, their gradients, and temporaries of the dropout masks, which are made for all members at once
     training = 10 * config.batch_size * activations
     evaluation = 2 * memory.rows_at_once(problem.input_shape) * activations

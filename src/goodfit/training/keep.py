@@ -6,7 +6,8 @@ so a run folder never trains the same thing twice.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,13 +18,14 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError
-from goodfit.population import Outcome
+from goodfit.population import Kept, Outcome
 from goodfit.runs import Training
 from goodfit.task import Task
 from goodfit.training.folder import RunFolder
 from goodfit.training.store import Curve
 
 Loaded = tuple[dict[str, Tensor], np.ndarray | None]
+Load = Callable[[], Loaded]
 OUTPUT = "validation output"
 """Name of the outputs beside the weights in a training's file; no module can have a parameter of that name."""
 
@@ -54,9 +56,9 @@ class MemoryKeeper:
 
     def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
         self._count += 1
-        loaded: Loaded = (outcome.weights, outcome.validation_output)
-        load = partial(_same, loaded) if self._keep_weights else _dropped
-        return _training(self._count, self.stage, config, _record(self._task, config, kernel, outcome), curve, load)
+        record = _record(self._task, config, kernel, outcome)
+        loads = [partial(_same, loaded) if self._keep_weights else _dropped for loaded in _all_weights(outcome)]
+        return _training(self._count, self.stage, config, record, curve, loads)
 
 
 class FolderKeeper:
@@ -76,7 +78,7 @@ class FolderKeeper:
             stored = self._store.find(digest)
             if stored is not None:
                 number, stage, record, curve = stored
-                return _training(number, stage, config, record, curve, self._loader(digest, record))
+                return _training(number, stage, config, record, curve, self._loaders(digest, record))
         return None
 
     def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
@@ -85,16 +87,15 @@ class FolderKeeper:
         if outcome.reason == "interrupted":
             # not what this config gives: when the run is resumed, it is trained again
             self._passing += 1
-            loaded: Loaded = (outcome.weights, outcome.validation_output)
+            loads = [partial(_same, loaded) for loaded in _all_weights(outcome)]
             number = self._store.last_number() + self._passing
-            return _training(number, self.stage, config, record, curve, partial(_same, loaded))
+            return _training(number, self.stage, config, record, curve, loads)
         if self._keep_weights:
-            tensors = dict(outcome.weights)
-            if outcome.validation_output is not None:
-                tensors[OUTPUT] = torch.from_numpy(np.ascontiguousarray(outcome.validation_output))
-            record["weights_sha256"] = self._folder.keep_tensors(digest, tensors)
+            records = [record, *record["snapshots"]]
+            for name, kept, loaded in zip(_files(digest, record), records, _all_weights(outcome), strict=True):
+                kept["weights_sha256"] = self._folder.keep_tensors(name, _with_output(loaded))
         number = self._store.add(digest, self.stage, record, curve)
-        return _training(number, self.stage, config, record, curve, self._loader(digest, record))
+        return _training(number, self.stage, config, record, curve, self._loaders(digest, record))
 
     def _digest(self, config: Config, kernel: str, pruned: bool) -> str:
         what: list[Any] = [
@@ -108,10 +109,27 @@ class FolderKeeper:
             what.append(self._pruned_by)  # it ended as it did because of the others: no other call may find it
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
-    def _loader(self, digest: str, record: dict[str, Any]) -> Callable[[], Loaded]:
+    def _loaders(self, digest: str, record: dict[str, Any]) -> list[Load]:
+        kept = [record, *record.get("snapshots", [])]
         if "weights_sha256" not in record:
-            return _dropped
-        return partial(_load, self._folder, digest, record["weights_sha256"])
+            return [_dropped] * len(kept)
+        files = _files(digest, record)
+        return [partial(_load, self._folder, name, k["weights_sha256"]) for name, k in zip(files, kept, strict=True)]
+
+
+def _files(digest: str, record: dict[str, Any]) -> list[str]:
+    """Return the names of the weights' files: the training's, then those of its snapshots."""
+    return [digest, *(f"{digest}-{number}" for number in range(1, len(record.get("snapshots", [])) + 1))]
+
+
+def _all_weights(outcome: Outcome) -> list[Loaded]:
+    everyone: list[Outcome | Kept] = [outcome, *outcome.snapshots]
+    return [(kept.weights, kept.validation_output) for kept in everyone]
+
+
+def _with_output(loaded: Loaded) -> dict[str, Tensor]:
+    weights, output = loaded
+    return dict(weights) if output is None else weights | {OUTPUT: torch.from_numpy(np.ascontiguousarray(output))}
 
 
 def _same(loaded: Loaded) -> Loaded:
@@ -130,10 +148,6 @@ def _dropped() -> Loaded:
 
 def _record(task: Task, config: Config, kernel: str, outcome: Outcome) -> dict[str, Any]:
     """Return what is kept of a training beside curve and weights, as JSON values; null where a number is not finite."""
-    metric = None
-    if outcome.validation_output is not None and np.isfinite(outcome.validation_output).all():
-        part, judging = task.judged_by(config)
-        metric = task.metric.of(task.truth(part)[judging], task.code.decode(outcome.validation_output[judging]))
     return {
         "config": config.settings(),
         "kernel": kernel,
@@ -141,18 +155,26 @@ def _record(task: Task, config: Config, kernel: str, outcome: Outcome) -> dict[s
         "best_epoch": outcome.best_epoch,
         "epochs": outcome.epochs,
         "steps": outcome.steps,
-        "validation_loss": outcome.validation_loss if np.isfinite(outcome.validation_loss or 0.0) else None,
-        "validation_metric": metric,
+        **_validation(task, config, outcome),
+        "snapshots": [{"epoch": kept.epoch, **_validation(task, config, kept)} for kept in outcome.snapshots],
         "first_losses": [float(f"{loss:.6g}") if np.isfinite(loss) else None for loss in outcome.first_losses],
         "seconds": outcome.seconds,
     }
 
 
+def _validation(task: Task, config: Config, kept: Outcome | Kept) -> dict[str, float | None]:
+    metric = None
+    if kept.validation_output is not None and np.isfinite(kept.validation_output).all():
+        part, judging = task.judged_by(config)
+        metric = task.metric.of(task.truth(part)[judging], task.code.decode(kept.validation_output[judging]))
+    loss = kept.validation_loss if np.isfinite(kept.validation_loss or 0.0) else None
+    return {"validation_loss": loss, "validation_metric": metric}
+
+
 def _training(
-    number: int, stage: str, config: Config, record: dict[str, Any], curve: Curve, load: Callable[[], Loaded]
+    number: int, stage: str, config: Config, record: dict[str, Any], curve: Curve, loads: Sequence[Load]
 ) -> Training:
-    missing = float("nan")
-    return Training(
+    training = Training(
         id=f"t{number:04d}",
         stage=stage,
         config=config,
@@ -160,13 +182,25 @@ def _training(
         best_epoch=record["best_epoch"],
         epochs=record["epochs"],
         steps=record["steps"],
-        validation_loss=missing if record["validation_loss"] is None else record["validation_loss"],
-        validation_metric=missing if record["validation_metric"] is None else record["validation_metric"],
+        validation_loss=_or_nan(record["validation_loss"]),
+        validation_metric=_or_nan(record["validation_metric"]),
         first_losses=np.array(record["first_losses"], dtype=np.float64),
         seconds=record["seconds"],
         kernel=record["kernel"],
         curve=pd.DataFrame(curve, columns=["epoch", "step", "train_loss", "validation_loss"]).astype(
             {"train_loss": float, "validation_loss": float}
         ),
-        load=load,
+        load=loads[0],
     )
+    snapshots = [
+        replace(
+            training, id=f"{training.id}.{k}", best_epoch=kept["epoch"], snapshot=k, load=load,
+            validation_loss=_or_nan(kept["validation_loss"]), validation_metric=_or_nan(kept["validation_metric"]),
+        )
+        for k, (kept, load) in enumerate(zip(record.get("snapshots", []), loads[1:], strict=True), start=1)
+    ]  # fmt: skip
+    return replace(training, snapshots=snapshots)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
