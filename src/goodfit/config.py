@@ -117,7 +117,7 @@ class Config(BaseModel):
     warmup_steps: int = Field(0, ge=0)
     """Steps over which the rate first grows along a line, before any schedule."""
     lr_end: float = Field(0.0, ge=0, le=1)
-    """Share of the rate at the end of `linear`, `cosine` and `cosine-restarts`."""
+    """Share of the rate at the end of `linear`, `cosine`, `flat-cosine` and `cosine-restarts`."""
     lr_factor: float = Field(0.1, gt=0, le=1)
     """What a drop of `step` and `multi-step` multiplies the rate by."""
     lr_drops: Count = 2
