@@ -130,7 +130,7 @@ class Config(BaseModel):
     """Cosines of `cosine-restarts`."""
 
     # data treatment
-    numeric: Literal["standard", "robust", "quantile", "piecewise", "centre", "min-max"] = "quantile"
+    numeric: Literal["standard", "robust", "quantile", "piecewise", "periodic", "centre", "min-max"] = "quantile"
     """How numbers of a table are scaled or encoded (`goodfit.data.preparation`)."""
     bins: int = Field(32, ge=2, le=1024)
     """Bins per number for `numeric="piecewise"`."""
