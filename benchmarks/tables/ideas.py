@@ -93,5 +93,25 @@ MIXTURES: dict[str, tuple[str, ...]] = {
 }
 """Ensembles of as many networks, parted among ideas; they cost no training of their own."""
 
-DECISIONS: dict[str, str] = {}
-"""What became of an idea, and why, as the figures of `benchmarks/tables.md` stood when it was decided."""
+DECISIONS: dict[str, str] = {
+    "standard": "a setting; in no preset: wins on smooth numbers what it loses on heavy tails",
+    "robust": "a setting, and in preset `best`; alone no better than quantiles",
+    "piecewise": "kept: in every preset",
+    "noisy quantile": "left out: no gain, for ties take the middle of their range anyway",
+    "periodic 0.2": "a setting (`numeric: periodic`); in no preset: no better than piecewise codes",
+    "periodic 0.7": "left out: overfits",
+    "learned periodic": "left out: not better than fixed frequencies beyond noise, and not for the compiled loops",
+    "flat-cosine": "a setting (`schedule: flat-cosine`); in no preset: no gain",
+    "PReLU": "a setting; in no preset: no gain, and not for the compiled loops",
+    "Mish": "a setting; in no preset: no gain on the whole",
+    "label smoothing": "a setting; in no preset: no gain in log-loss",
+    "scaling layer": "left out: no gain; own modules may have `rate_factors`",
+    "slow biases": "left out: no gain; own modules may have `rate_factors`",
+    "more networks": "what ensembles bring beside",
+    "shared weights": "left out: no gain; a population trains networks of their own together",
+    "quantile + piecewise": "kept: what preset `default` trains",
+    "piecewise + robust": "in preset `best`; no better than with quantiles",
+    "piecewise + periodic 0.2": "in no preset: no better than with quantiles",
+    "cosine + flat-cosine": "left out: no gain",
+}
+"""What became of an idea, and why, by the figures of `benchmarks/tables.md`."""

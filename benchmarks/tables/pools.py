@@ -20,7 +20,10 @@ POOLS: dict[str, tuple[int, tuple[str, ...]]] = {
     "piecewise, quantile, periodic": (2, ("piecewise", "quantile", "periodic")),
     "piecewise, robust, periodic": (2, ("piecewise", "robust", "periodic")),
     "piecewise, quantile, robust, periodic": (2, ("piecewise", "quantile", "robust", "periodic")),
+    "piecewise, quantile, standard": (2, ("piecewise", "quantile", "standard")),
+    "piecewise, standard, periodic": (2, ("piecewise", "standard", "periodic")),
     "all five": (2, ("piecewise", "quantile", "robust", "standard", "periodic")),
+    "all five, one seed": (1, ("piecewise", "quantile", "robust", "standard", "periodic")),
 }
 """Seeds of every setting, and ways; the first set is what the others are compared with."""
 
