@@ -94,13 +94,13 @@ MIXTURES: dict[str, tuple[str, ...]] = {
 """Ensembles of as many networks, parted among ideas; they cost no training of their own."""
 
 DECISIONS: dict[str, str] = {
-    "standard": "a setting; in no preset: wins on smooth numbers what it loses on heavy tails",
+    "standard": "a setting; in no preset: wins on some tables what it loses on others",
     "robust": "a setting, and in preset `best`; alone no better than quantiles",
-    "piecewise": "kept: in every preset",
-    "noisy quantile": "left out: no gain, for ties take the middle of their range anyway",
-    "periodic 0.2": "a setting (`numeric: periodic`); in no preset: no better than piecewise codes",
-    "periodic 0.7": "left out: overfits",
-    "learned periodic": "left out: not better than fixed frequencies beyond noise, and not for the compiled loops",
+    "piecewise": "kept, in every preset of tables: with quantiles beside it beyond noise",
+    "noisy quantile": "left out: no gain (ties take the middle of their range anyway)",
+    "periodic 0.2": "a setting (`numeric: periodic`, the same frequencies for all columns); in no preset: no better than piecewise codes",
+    "periodic 0.7": "left out: loses where it differs",
+    "learned periodic": "left out: not beyond noise, and not for the compiled loops",
     "flat-cosine": "a setting (`schedule: flat-cosine`); in no preset: no gain",
     "PReLU": "a setting; in no preset: no gain, and not for the compiled loops",
     "Mish": "a setting; in no preset: no gain on the whole",

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from datasets import NAMED, OTHERS
 from ideas import DECISIONS, IDEAS, MIXTURES
+from pools import MOST, POOLS, RATES, trainings
 
-from goodfit.paired import t_interval
+from goodfit.ensemble import SELECTIONS
+from goodfit.paired import LEVEL, t_interval
 
 Lost = dict[str, float]
 """`loss` and, for classes, `error`, on the judging part."""
@@ -18,7 +20,7 @@ Kept = dict[str, dict[str, dict[str, Found]]]
 EXPLAINED = (
     "Gain: by how many per cent an idea lowers the base's loss (RMSE; log-loss of averaged probabilities) on the judging "
     "part, mean over the seeds. In brackets the 95 % interval of the mean over data sets (Student's t, a data set counts "
-    "once). Decided on the data sets that `benchmarks/quality` does not judge on; of those that it does, only rows outside of "
+    "once; the intervals of a column hold together, by Bonferroni). Decided on the data sets that `benchmarks/quality` does not judge on; of those that it does, only rows outside of "
     "its test part (at seed 0) are used, and they are shown beside."
 )
 
@@ -33,12 +35,12 @@ def gains(kept: Kept, data: str, part: str, name: str, what: str = "loss") -> li
     return found
 
 
-def overall(kept: Kept, part: str, name: str, names: Iterable[str], what: str = "loss") -> str:
-    """Return the mean gain over data sets with its interval."""
+def overall(kept: Kept, part: str, name: str, names: Iterable[str], rows: int, what: str = "loss") -> str:
+    """Return the mean gain over data sets with its interval, widened by the number of rows that stand together."""
     means = _means(kept, part, name, names, what)
     if len(means) < 2:
         return ""
-    mean, low, high = t_interval(means)
+    mean, low, high = t_interval(means, 1 - (1 - LEVEL) / rows)
     return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
@@ -58,17 +60,17 @@ def _means(kept: Kept, part: str, name: str, names: Iterable[str], what: str = "
     return [float(np.mean(found)) for data in names if (found := gains(kept, data, part, name, what))]
 
 
-def _verdicts(kept: Kept, ideas: Iterable[str]) -> Iterator[str]:
-    yield "| idea | data sets | mean gain % | median | better on | error rate, gain % | named elsewhere | verdict |"
+def _verdicts(kept: Kept, ideas: list[str]) -> Iterator[str]:
+    yield "| idea | splits | mean gain % | median | better on | error rate, gain % | named elsewhere | verdict |"
     yield "|---|---|---|---|---|---|---|---|"
     for idea in ideas:
         means = _means(kept, "ideas", idea, OTHERS)
         if not means:
             continue
         yield (
-            f"| {idea} | {len(means)} | {overall(kept, 'ideas', idea, OTHERS)} | {np.median(means):+.1f} "
-            f"| {sum(mean > 0 for mean in means)} | {overall(kept, 'ideas', idea, OTHERS, 'error')} "
-            f"| {overall(kept, 'ideas', idea, NAMED)} | {DECISIONS.get(idea, '')} |"
+            f"| {idea} | {sum(len(gains(kept, name, 'ideas', idea)) for name in OTHERS)} | {overall(kept, 'ideas', idea, OTHERS, len(ideas))} | {np.median(means):+.1f} "
+            f"| {sum(mean > 0 for mean in means)} of {len(means)} | {overall(kept, 'ideas', idea, OTHERS, len(ideas), 'error')} "
+            f"| {overall(kept, 'ideas', idea, NAMED, len(ideas))} | {DECISIONS.get(idea, '')} |"
         )
     yield ""
     yield from (f"- *{name}*: {idea.about}." for name, idea in IDEAS.items())
@@ -83,11 +85,14 @@ def _each(kept: Kept, part: str, names: Iterable[str], shown: list[str]) -> Iter
 
 
 def _pools(kept: Kept, pools: list[str]) -> Iterator[str]:
-    yield f"Gain over *{pools[0]}*, on the data sets that decide."
+    yield (
+        f"Every set trains its ways at {len(RATES)} rates and several seeds; of each at most {MOST} networks are averaged, "
+        f"chosen on the validation part in several ways (docs/ensembles.md). Gain over *{pools[0]}*, which is what the recipe does."
+    )
     yield ""
-    yield "| set: how members are chosen | mean gain % | median | better on |"
-    yield "|---|---|---|---|"
-    for pool in pools[1:]:
-        means = _means(kept, "pools", pool, OTHERS)
-        better = sum(mean > 0 for mean in means)
-        yield f"| {pool} | {overall(kept, 'pools', pool, OTHERS)} | {np.median(means):+.1f} | {better} of {len(means)} |"
+    shown = [selection for selection in SELECTIONS if selection != "single"]
+    yield "| set | networks | " + " | ".join(shown) + " |"
+    yield "|---|---|" + "---|" * len(shown)
+    for name in POOLS:
+        cells = [overall(kept, "pools", f"{name}: {selection}", OTHERS, len(POOLS)) for selection in shown]
+        yield f"| {name} | {trainings(name)} | " + " | ".join(cells) + " |"
