@@ -41,7 +41,7 @@ bench-quality: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quality]'
 	$(BIN)/python benchmarks/quality
 
-# ideas for networks of tables against the same base, on many data sets; half an hour and more
+# ideas for networks of tables against the same base, on many data sets; an hour or more
 bench-tables: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tables]'
 	$(BIN)/python benchmarks/tables

@@ -1,6 +1,6 @@
 """Each idea for networks of tables against the same base, on many data sets; writes a table.
 
-    python benchmarks/tables                        # half an hour and more on two cores; writes benchmarks/tables.md
+    python benchmarks/tables                        # hours on a busy machine; not timed on a quiet one; writes benchmarks/tables.md
     python benchmarks/tables --data ames,cells --ideas piecewise,PReLU --seeds 0,1 --out somewhere.md
 
 For every data set and seed (which draws the rows that train, validate and judge) an idea is trained at each rate, several
