@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint bench bench-engine bench-datasets bench-quality clean
+.PHONY: demo test lint bench bench-engine bench-datasets bench-quality bench-tables clean
 
 demo: $(STAMP)
 	$(BIN)/goodfit train digits
@@ -40,6 +40,11 @@ bench-datasets: $(STAMP)
 bench-quality: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quality]'
 	$(BIN)/python benchmarks/quality
+
+# ideas for networks of tables against the same base, on many data sets; an hour or more
+bench-tables: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tables]'
+	$(BIN)/python benchmarks/tables
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -117,7 +117,7 @@ class Config(BaseModel):
     warmup_steps: int = Field(0, ge=0)
     """Steps over which the rate first grows along a line, before any schedule."""
     lr_end: float = Field(0.0, ge=0, le=1)
-    """Share of the rate at the end of `linear`, `cosine` and `cosine-restarts`."""
+    """Share of the rate at the end of `linear`, `cosine`, `flat-cosine` and `cosine-restarts`."""
     lr_factor: float = Field(0.1, gt=0, le=1)
     """What a drop of `step` and `multi-step` multiplies the rate by."""
     lr_drops: Count = 2
@@ -130,7 +130,7 @@ class Config(BaseModel):
     """Cosines of `cosine-restarts`."""
 
     # data treatment
-    numeric: Literal["standard", "robust", "quantile", "piecewise", "centre", "min-max"] = "quantile"
+    numeric: Literal["standard", "robust", "quantile", "piecewise", "periodic", "centre", "min-max"] = "quantile"
     """How numbers of a table are scaled or encoded (`goodfit.data.preparation`)."""
     bins: int = Field(32, ge=2, le=1024)
     """Bins per number for `numeric="piecewise"`."""

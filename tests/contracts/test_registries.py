@@ -112,6 +112,12 @@ PYTORCH_SCHEDULES: dict[str, tuple[dict[str, object], Callable[[torch.optim.Opti
     "polynomial": ({"lr_power": 0.9}, lambda o: lr_scheduler.PolynomialLR(o, 40, 0.9)),
     "linear": ({"lr_end": 0.2}, lambda o: lr_scheduler.LinearLR(o, 1, 0.2, 40)),
     "cosine": ({"lr_end": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, 40, 0.03)),
+    "flat-cosine": (
+        {"lr_end": 0.1},
+        lambda o: lr_scheduler.SequentialLR(
+            o, [lr_scheduler.ConstantLR(o, 1.0), lr_scheduler.CosineAnnealingLR(o, 20, 0.03)], [20]
+        ),
+    ),
     "cosine-restarts": ({"lr_cycles": 3}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 14)),
     "one-cycle": ({}, lambda o: lr_scheduler.OneCycleLR(o, 0.3, total_steps=40, cycle_momentum=False)),
     "inverse-sqrt": ({}, lambda o: lr_scheduler.LambdaLR(o, lambda t: (1 + 0.1 * t) ** -0.5)),
@@ -131,6 +137,14 @@ def test_schedule_equals_pytorch(name: str) -> None:
         if t < 39:
             schedule.step()
     np.testing.assert_allclose(rate_table(Config(schedule=name, lr=0.3, **settings), 40), rates, rtol=1e-9)
+
+
+def test_flat_cosine_is_realmlps_formula() -> None:
+    """0.5 (1 + cos(pi (max(1, 2t) - 1))) at the shares t of the training (Holzmueller et al. 2024, `flat_cos`)."""
+    t = np.arange(11) / 11
+    table = rate_table(Config(lr=2.0, schedule="flat-cosine"), 11)
+    np.testing.assert_allclose(table, 1 + np.cos(np.pi * (np.maximum(1, 2 * t) - 1)))
+    np.testing.assert_array_equal(table[:6], 2.0)
 
 
 def test_warmup_is_linear_and_comes_before_the_schedule() -> None:

@@ -2,20 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import erfinv
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from goodfit.data.columns import infer_columns
+from goodfit.data.number_codes import NumberMethod
 from goodfit.data.preparation import OrdinalPreparation, TablePreparation
 from goodfit.data.tables import read_table
 from goodfit.errors import GoodfitError
 
-METHODS = ("standard", "robust", "quantile", "piecewise")
+METHODS = get_args(NumberMethod)
 
 
 def fit(frame: pd.DataFrame, **options: object) -> TablePreparation:
@@ -88,6 +91,20 @@ def test_piecewise_is_the_papers_formula() -> None:
     ]
     np.testing.assert_allclose(coded, expected, atol=1e-6)
     assert preparation.feature_names == [f"a bin {i}" for i in range(1, 6)]
+
+
+def test_periodic_is_sine_and_cosine_of_the_quantile_code() -> None:
+    values = np.random.default_rng(0).gamma(2, 5, 400)
+    frame = pd.DataFrame({"a": values})
+    preparation = fit(frame, numeric="periodic")
+    coded = preparation.transform(frame).matrix
+    z = fit(frame, numeric="quantile").transform(frame).matrix[:, 0]
+    # medians of 16 equal shares of |c|, c ~ N(0, 0.2^2): a share p of them lies below 0.2 sqrt(2) erfinv(p)
+    c = 0.2 * np.sqrt(2) * erfinv((np.arange(16) + 0.5) / 16)
+    expected = np.c_[z, np.sin(2 * np.pi * z[:, None] * c), np.cos(2 * np.pi * z[:, None] * c)]
+    np.testing.assert_allclose(coded, expected, atol=1e-5)
+    names = preparation.feature_names
+    assert len(names) == 33 and (names[0], names[1], names[-1]) == ("a quantile", "a sin 1", "a cos 16")
 
 
 def test_new_rows_in_any_order_with_extra_missing_and_unseen() -> None:

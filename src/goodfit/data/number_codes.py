@@ -1,24 +1,31 @@
-"""Numbers as a network likes them: six ways to turn a column into one or several features."""
+"""Numbers as a network likes them: seven ways to turn a column into one or several features."""
 
 from typing import Literal
 
 import numpy as np
 from scipy.stats import norm
 
-NumberMethod = Literal["standard", "robust", "quantile", "piecewise", "centre", "min-max"]
+NumberMethod = Literal["standard", "robust", "quantile", "piecewise", "periodic", "centre", "min-max"]
 
 QUANTILES = 1000
 FARTHEST = 5.199337582605575
 """The normal distribution's quantile at 1e-7: as far out as `quantile` maps a value."""
+
+SIGMA, WAVES = 0.2, 16
+"""Of `periodic`: standard deviation of the frequencies, and how many there are."""
+FREQUENCIES = SIGMA * norm.ppf(0.5 + (np.arange(WAVES) + 0.5) / (2 * WAVES))
+"""The quantiles of |c| for c ~ N(0, SIGMA^2): what drawing them would give on average, without the luck of a draw."""
 
 
 def fit_number(values: np.ndarray, method: NumberMethod, bins: int) -> np.ndarray:
     """Return the parameters of a method, float64, fitted on the known values [n] of the training part.
 
     standard: (mean, scale); robust: (median, scale); quantile: the training quantiles; piecewise: bin edges;
-    centre: (mean, 1); min-max: (lowest, highest - lowest).
+    periodic: the frequencies, then the training quantiles; centre: (mean, 1); min-max: (lowest, highest - lowest).
     """
     known = values[np.isfinite(values)]
+    if method == "periodic":
+        return np.concatenate([FREQUENCIES, fit_number(known, "quantile", bins)])
     if known.size == 0:
         return np.array([0.0, 1.0])
     if method == "standard":
@@ -45,7 +52,7 @@ def fit_number(values: np.ndarray, method: NumberMethod, bins: int) -> np.ndarra
 
 
 def encode_number(values: np.ndarray, method: NumberMethod, fitted: np.ndarray) -> np.ndarray:
-    """Return features float64 [n, k] for known values [n]; k is 1, or the number of bins for piecewise."""
+    """Return features float64 [n, k] for known values [n]; k is `feature_count`."""
     if method in ("standard", "centre", "min-max"):
         return ((values - fitted[0]) / fitted[1])[:, None]
     if method == "robust":
@@ -54,12 +61,14 @@ def encode_number(values: np.ndarray, method: NumberMethod, fitted: np.ndarray) 
         return (scaled / np.sqrt(1 + (scaled / 3) ** 2))[:, None]
     if method == "quantile":
         return _to_normal(values, fitted)[:, None]
+    if method == "periodic":
+        return _waves(_to_normal(values, fitted[WAVES:]), fitted[:WAVES])
     return _piecewise(values, fitted)
 
 
 def feature_count(method: NumberMethod, fitted: np.ndarray) -> int:
-    """Return k of `encode_number`."""
-    return len(fitted) - 1 if method == "piecewise" else 1
+    """Return k of `encode_number`: the number of bins for piecewise, 1 + 2 `WAVES` for periodic, else 1."""
+    return {"piecewise": len(fitted) - 1, "periodic": 1 + 2 * WAVES}.get(method, 1)
 
 
 def _to_normal(values: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
@@ -84,6 +93,16 @@ def _piecewise(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     if code.shape[1] > 1:
         code[:, -1] = np.clip(fraction[:, -1], 0.0, 2.0)
     return code
+
+
+def _waves(z: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Return z, then sin(2 pi c z) and cos(2 pi c z) of every frequency c: [n, 1 + 2 c].
+
+    Periodic activations (Gorishniy et al. 2022, section 3.3) with frequencies that do not learn, so that every kernel
+    serves them; what is in front of them is the quantile code.
+    """
+    angle = 2 * np.pi * z[:, None] * frequencies
+    return np.concatenate([z[:, None], np.sin(angle), np.cos(angle)], axis=1)
 
 
 def _scale(spread: float, known: np.ndarray) -> float:

@@ -155,7 +155,7 @@ class TablePreparation:
             ]
         else:
             count = feature_count(self.numeric, self.fitted[number]) if step.kind == "number" else 1
-            names = [step.column] if count == 1 else [f"{step.column} bin {i + 1}" for i in range(count)]
+            names = [step.column] if count == 1 else [f"{step.column} {part}" for part in _parts(self.numeric, count)]
         return names + ([f"{step.column} missing"] if step.indicator else [])
 
 
@@ -164,6 +164,14 @@ class _Stored(BaseModel):
 
     numeric: NumberMethod
     steps: tuple[Step, ...]
+
+
+def _parts(method: NumberMethod, count: int) -> list[str]:
+    """Return what the features of a number are called that has several."""
+    if method != "periodic":
+        return [f"bin {i + 1}" for i in range(count)]
+    waves = [f"{wave} {i + 1}" for wave in ("sin", "cos") for i in range(count // 2)]
+    return ["quantile", *waves]
 
 
 def _fit_step(values: pd.Series, column: Column, numeric: NumberMethod, bins: int) -> tuple[Step, np.ndarray | None]:

@@ -51,6 +51,11 @@ def cosine(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
     return _between(_half_cosine(step / max(steps, 1)), config)
 
 
+def flat_cosine(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
+    """1 for half of the training, then from 1 to `lr_end` along half a cosine (`flat_cos` of Holzmueller et al. 2024)."""
+    return _between(_half_cosine(np.maximum(2 * step / max(steps, 1) - 1, 0)), config)
+
+
 def cosine_restarts(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
     """`lr_cycles` half cosines, one after the other (Loshchilov & Hutter 2017; CosineAnnealingWarmRestarts)."""
     length = _length(steps, config.lr_cycles)
@@ -92,6 +97,7 @@ SCHEDULES: dict[str, Schedule] = {
     "polynomial": polynomial,
     "linear": linear,
     "cosine": cosine,
+    "flat-cosine": flat_cosine,
     "cosine-restarts": cosine_restarts,
     "inverse-sqrt": inverse_sqrt,
     "one-cycle": one_cycle,

@@ -10,7 +10,7 @@ from goodfit.config import Config
 from goodfit.nn.backbones import FineTuning
 from goodfit.task import Task
 
-Treatment = Literal["standard", "robust", "quantile", "piecewise"]
+Treatment = Literal["standard", "robust", "quantile", "piecewise", "periodic"]
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ def _depths() -> list[Variant]:
 def _preparations() -> list[Variant]:
     scalings = [
         Variant(name, {"numeric": name})
-        for name in ("centre", "min-max", "standard", "robust", "quantile", "piecewise")
+        for name in ("centre", "min-max", "standard", "robust", "quantile", "piecewise", "periodic")
     ]
     whitened = [
         Variant(f"standard, {name}", {"numeric": "standard", "decorrelate": name}) for name in ("pca", "pca-whiten", "zca")
