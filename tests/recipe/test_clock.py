@@ -25,7 +25,7 @@ def test_steps_end_in_order_and_leave_time_to_judge(limit: float, spent: float) 
     assert all(a is not None and b is not None and 0 <= a <= b for a, b in pairwise(left))
     for step, share in LEAST.items():
         found = clock.left_for(step)
-        assert found is not None and share * limit <= found <= max(share, SHARES[step]) * limit
+        assert found is not None and share * limit <= found <= max(share, SHARES[step]) * limit + 1e-6
     for_judging = clock.left_to_judge(0.5)
     assert for_judging is not None and spent + 2 * for_judging <= max(limit, spent) + 1e-6
     candidates = left[-1]
