@@ -14,10 +14,10 @@ from goodfit.conformal import SET_SCORES, prediction_sets
 from goodfit.data.images import PixelPreparation
 from goodfit.data.mapped import Rows
 from goodfit.data.target import TargetCode
+from goodfit.data.treatment import Preparation, innermost, treatment
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import MOST_ROWS, pieces
 from goodfit.nn.models import make_module
-from goodfit.task import Preparation, innermost, treatment
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Model:
     """Networks whose predictions are averaged: values for regression, probabilities for classes.
 
     Attributes:
-        preparations: how raw inputs become what the networks see, by `goodfit.task.treatment`.
+        preparations: how raw inputs become what the networks see, by `goodfit.data.treatment.treatment`.
         half_width: half the width of the prediction interval of each row, in the target's unit (regression), at
             the level `coverage`: the conformal quantile of the absolute errors on rows that the networks have not seen.
         temperature: of the averaged probabilities (`goodfit.calibration.tempered`); 1 leaves them as they are.

@@ -13,10 +13,11 @@ from goodfit.calibration import choose_temperature, tempered
 from goodfit.config import Config
 from goodfit.conformal import half_width, set_thresholds
 from goodfit.data.mapped import Rows
+from goodfit.data.treatment import treatment
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.model import Member, Model
 from goodfit.paired import rank
-from goodfit.task import Task, treatment
+from goodfit.task import Task
 
 COVERAGE = 0.9
 """Level of the prediction intervals and sets."""

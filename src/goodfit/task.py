@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
 from goodfit.config import Config
-from goodfit.data.cells import as_seconds
 from goodfit.data.checks import DataWarning, check_balance, check_duplicates, check_leaks, check_size
 from goodfit.data.columns import Column, infer_columns
 from goodfit.data.decorrelation import Decorrelated
@@ -18,56 +17,17 @@ from goodfit.data.images import PixelPreparation, PreparedImages
 from goodfit.data.mapped import Rows
 from goodfit.data.nearby import choose_pair, coded_targets
 from goodfit.data.neighboured import Neighboured, read_numbers
+from goodfit.data.parts import make_splits, stack, time_axis
 from goodfit.data.preparation import TablePreparation
-from goodfit.data.splits import AUTO, FEWEST_ROWS, Splits, fold_numbers, held_out_share, split_rows
-from goodfit.data.target import Label, TargetCode, code_classes, infer_kind, numeric_target
+from goodfit.data.splits import FEWEST_ROWS, Splits, fold_numbers
+from goodfit.data.target import Label, TargetCode, read_target
+from goodfit.data.treatment import Extractor, Preparation, treatment
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
 from goodfit.randomness import numpy_generator
 
 PartName = Literal["train", "validation", "test", "development"]
-
-
-class Features(Protocol):
-    """Features of images, as a preparation."""
-
-    @property
-    def before(self) -> PixelPreparation:
-        """What reads the raw images."""
-        ...
-
-    def transform(self, images: np.ndarray | Rows) -> np.ndarray:
-        """Return prepared features float32 [n, F] of raw images [n, C, H, W]."""
-        ...
-
-    def scaled(self, features: np.ndarray) -> np.ndarray:
-        """Return prepared features, float32, of what `Extractor.features` gave."""
-        ...
-
-    def to_json(self) -> dict[str, Any]: ...
-
-    def arrays(self) -> dict[str, np.ndarray]: ...
-
-
-class Extractor(Protocol):
-    """Makes features of images, such as a frozen backbone (`goodfit.nn.backbones.FrozenBackbone`)."""
-
-    @property
-    def digest(self) -> str:
-        """Names all that the features depend on."""
-        ...
-
-    def features(self, images: np.ndarray | Rows) -> np.ndarray:
-        """Return features float32 [n, F] of raw images [n, C, H, W]."""
-        ...
-
-    def fitted(self, features: np.ndarray) -> Features:
-        """Return the preparation fitted on the features of the training part."""
-        ...
-
-
-Preparation = TablePreparation | PixelPreparation | Decorrelated | Neighboured | Features
 
 
 @dataclass(frozen=True)
@@ -128,7 +88,7 @@ class Task:
                     f"the columns are {_listed(frame.columns)}"
                 )
         notes = list(notes)
-        frame, fixed = _stack(frame, {"test": test, "validation": validation}, target, name)
+        frame, fixed = stack(frame, {"test": test, "validation": validation}, target, name)
         known = frame[target].notna().to_numpy()
         dropped = int((~known).sum())
         if dropped:
@@ -139,17 +99,17 @@ class Task:
             raise GoodfitError(
                 f"{name} has {len(frame)} rows with a target: at least {FEWEST_ROWS} are needed to train, validate and test"
             )
-        values, kind, classes = _read_target(frame[target], target, kind, notes)
+        values, kind, classes = read_target(frame[target], target, kind, notes)
         aside = {target, *(c for c in (id, group) if c is not None)}
         columns = columns or infer_columns(frame, exclude=aside)
         if not any(column.used for column in columns):
             raise GoodfitError(
                 f"{name} has no usable column beside the target '{target}': every other column is empty, constant or an identifier"
             )
-        splits = _make_splits(
+        splits = make_splits(
             values, classes, fixed, {"test": test, "validation": validation}, seed,
             groups=None if group is None else pd.factorize(frame[group])[0],
-            time=None if time is None else _time_axis(frame[time], time),
+            time=None if time is None else time_axis(frame[time], time),
         )  # fmt: skip
         return cls._finish(
             name, kind, target, frame[[column.name for column in columns]], values, classes, splits, metric,
@@ -175,9 +135,9 @@ class Task:
                 f"{name} has {len(images)} images: at least {FEWEST_ROWS} are needed to train, validate and test"
             )
         notes = list(notes)
-        values, kind, classes = _read_target(pd.Series(np.asarray(labels)), target, kind, notes)
+        values, kind, classes = read_target(pd.Series(np.asarray(labels)), target, kind, notes)
         fixed = {} if test_rows is None else {"test": np.isin(np.arange(len(images)), test_rows)}
-        splits = _make_splits(values, classes, fixed, {"test": test, "validation": validation}, seed)
+        splits = make_splits(values, classes, fixed, {"test": test, "validation": validation}, seed)
         return cls._finish(name, kind, target, images, values, classes, splits, metric, columns=None, notes=notes)
 
     @classmethod
@@ -465,108 +425,6 @@ class Task:
         return self._prepared[key]
 
 
-def treatment(config: Config, is_table: bool) -> tuple[Any, ...]:
-    """Return the part of a config that decides how the data are prepared."""
-    scaled: tuple[Any, ...] = (config.numeric, config.bins if config.numeric == "piecewise" else 0)
-    if not is_table:
-        scaled = ("pixels",) if config.pixels == "standard" else ("pixels", config.pixels)
-    if config.decorrelate != "none":
-        scaled = (*scaled, config.decorrelate)
-    return scaled if config.neighbours == "none" else (*scaled, "neighbours", config.neighbours)
-
-
-def innermost(preparation: Preparation) -> TablePreparation | PixelPreparation:
-    """Return what reads the raw inputs."""
-    while not isinstance(preparation, TablePreparation | PixelPreparation):
-        preparation = preparation.before
-    return preparation
-
-
 def _listed(names: Any, most: int = 12) -> str:
     names = [str(name) for name in names]
     return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
-
-
-def _stack(
-    frame: pd.DataFrame, parts: dict[str, float | str | pd.DataFrame], target: str, name: str
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Append tables that are a part of their own; return the whole and a mask of each such part's rows."""
-    tables = {part: table for part, table in parts.items() if isinstance(table, pd.DataFrame)}
-    for part, table in tables.items():
-        missing = [str(column) for column in frame.columns if column not in table.columns]
-        if missing:
-            raise GoodfitError(
-                f"the {part} table lacks column '{missing[0]}' of {name}: it needs the same columns and the target '{target}'"
-            )
-        if not table[target].notna().any():
-            raise GoodfitError(f"the {part} table has no row with a value in the target '{target}'")
-    whole = pd.concat([frame, *(table[frame.columns] for table in tables.values())], ignore_index=True)
-    owner = np.concatenate([np.full(len(frame), ""), *(np.full(len(table), part) for part, table in tables.items())])
-    return whole.reset_index(drop=True), {part: owner == part for part in tables}
-
-
-def _read_target(
-    column: pd.Series, name: str, kind: TaskKind | Literal["auto"], notes: list[str]
-) -> tuple[np.ndarray, TaskKind, tuple[Label, ...]]:
-    if column.nunique() < 2:
-        raise GoodfitError(
-            f"target '{name}' holds one value only ({column.tolist()[0]!r}): there is nothing to learn, choose another target"
-        )
-    if kind == "auto":
-        kind, why = infer_kind(column)
-        notes.append(f"read as a {kind} task: {why} (change it with --task)")
-    if kind == "regression":
-        return numeric_target(column, name), kind, ()
-    index, classes = code_classes(column, name, kind)
-    counts = np.bincount(index)
-    if len(classes) > len(index) / 2:
-        raise GoodfitError(
-            f"target '{name}' holds {len(classes)} classes in {len(index)} rows: choose another target, or --task regression if it is a number"
-        )
-    if counts.min() < 2:
-        rare = classes[int(counts.argmin())]
-        row = int(np.flatnonzero(index == counts.argmin())[0]) + 1
-        raise GoodfitError(
-            f"class '{rare}' of target '{name}' has one row only (data row {row}): remove it or merge it with another class"
-        )
-    return index, kind, classes
-
-
-def _make_splits(
-    values: np.ndarray, classes: tuple[Label, ...], fixed: dict[str, np.ndarray], shares: dict[str, Any], seed: int,
-    *, groups: np.ndarray | None = None, time: np.ndarray | None = None,
-) -> Splits:  # fmt: skip
-    for part, share in shares.items():
-        if part not in fixed and share != AUTO and not 0 <= float(share) < 1:
-            raise GoodfitError(f"the {part} share is {share}: it must lie between 0 and 1")
-    rest = np.flatnonzero(~np.logical_or.reduce([np.zeros(len(values), bool), *fixed.values()]))
-    strata = values if classes else None
-    found = {}
-    for part in ("test", "validation"):
-        if part in fixed:
-            found[part] = np.flatnonzero(fixed[part])
-        else:
-            rest, found[part] = split_rows(
-                rest, held_out_share(shares[part], len(rest)), seed, part, strata=strata, groups=groups, time=time
-            )
-    if len(rest) < 2:
-        raise GoodfitError(f"{len(rest)} rows are left to train on: give more data or hold less of it out")
-    way = "latest rows held out" if time is not None else "whole groups held out" if groups is not None else "random"
-    way += ", stratified by class" if classes and time is None and groups is None else ""
-    given = "".join(f", {part} part given" for part in fixed)
-    why = "the latest rows are held out" if time is not None else ""
-    why = "the validation part was given" if "validation" in fixed else why
-    return Splits(rest, found["validation"], found["test"], f"{way}, seed {seed}{given}", groups, why)
-
-
-def _time_axis(column: pd.Series, name: str) -> np.ndarray:
-    """Return times as sortable numbers; numbers stay numbers, else dates are read."""
-    numeric = pd.api.types.is_numeric_dtype(column)
-    values = column.to_numpy(np.float64, na_value=np.nan) if numeric else as_seconds(column)
-    bad = np.isnan(values)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0]) + 1
-        raise GoodfitError(
-            f"time column '{name}' is missing or no date in data row {row} ({int(bad.sum())} such rows): mend them or leave --time out"
-        )
-    return values

@@ -105,3 +105,38 @@ def numeric_target(target: pd.Series, name: str) -> np.ndarray:
             "regression needs finite numbers, mend or remove these rows"
         )
     return numbers
+
+
+def read_target(
+    column: pd.Series, name: str, kind: TaskKind | Literal["auto"], notes: list[str]
+) -> tuple[np.ndarray, TaskKind, tuple[Label, ...]]:
+    """Return a target's values [n] (numbers, or class indices), its kind of task, and the classes.
+
+    Args:
+        kind: `auto` decides, and says why in `notes`.
+
+    Raises:
+        GoodfitError: a target without use, or classes with too few rows.
+    """
+    if column.nunique() < 2:
+        raise GoodfitError(
+            f"target '{name}' holds one value only ({column.tolist()[0]!r}): there is nothing to learn, choose another target"
+        )
+    if kind == "auto":
+        kind, why = infer_kind(column)
+        notes.append(f"read as a {kind} task: {why} (change it with --task)")
+    if kind == "regression":
+        return numeric_target(column, name), kind, ()
+    index, classes = code_classes(column, name, kind)
+    counts = np.bincount(index)
+    if len(classes) > len(index) / 2:
+        raise GoodfitError(
+            f"target '{name}' holds {len(classes)} classes in {len(index)} rows: choose another target, or --task regression if it is a number"
+        )
+    if counts.min() < 2:
+        rare = classes[int(counts.argmin())]
+        row = int(np.flatnonzero(index == counts.argmin())[0]) + 1
+        raise GoodfitError(
+            f"class '{rare}' of target '{name}' has one row only (data row {row}): remove it or merge it with another class"
+        )
+    return index, kind, classes

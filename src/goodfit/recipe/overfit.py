@@ -9,12 +9,13 @@ from torch import nn
 
 from goodfit.config import Config, ModelFactory, vary
 from goodfit.data.splits import Splits
+from goodfit.data.treatment import treatment
 from goodfit.metrics import METRICS
 from goodfit.randomness import numpy_generator
 from goodfit.recipe.bare import skipped, without_regularisation
 from goodfit.runs import Training
 from goodfit.studies.comparison import IN_MEMORY, Means, Variant
-from goodfit.task import Task, treatment
+from goodfit.task import Task
 from goodfit.wording import figure
 
 BATCHES, BATCH_ROWS = 8, 32

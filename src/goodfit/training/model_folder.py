@@ -24,10 +24,10 @@ from goodfit.data.images import PixelPreparation
 from goodfit.data.neighboured import Neighboured
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.target import TargetCode
+from goodfit.data.treatment import Preparation, treatment
 from goodfit.errors import GoodfitError
 from goodfit.model import Member, Model
 from goodfit.nn.backbones import FineTuning, FrozenFeatures
-from goodfit.task import Preparation, treatment
 from goodfit.training.files import flush_folder, sha256, write_bytes, write_json
 
 FORMAT = 2

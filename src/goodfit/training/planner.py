@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from goodfit.config import Config
+from goodfit.data.treatment import treatment
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import available_memory
 from goodfit.population import KERNELS, Problem
 from goodfit.population.dense import bucket
 from goodfit.population.own_data import training_rows
 from goodfit.population.workers import worker_count
-from goodfit.task import treatment
 from goodfit.training.footprint import member_bytes, shared_bytes
 from goodfit.training.measure import worth_measuring
 
