@@ -1,23 +1,27 @@
 """`Model`: one or more trained networks that predict together from raw columns or images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from goodfit.calibration import tempered
+from goodfit.calibration import choose_temperature, tempered
 from goodfit.config import Config
-from goodfit.conformal import SET_SCORES, prediction_sets
+from goodfit.conformal import SET_SCORES, half_width, prediction_sets, set_thresholds
 from goodfit.data.images import PixelPreparation
 from goodfit.data.mapped import Rows
 from goodfit.data.target import TargetCode
 from goodfit.data.treatment import Preparation, innermost, treatment
+from goodfit.data.views import AS_IT_IS, seen, views_of
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import MOST_ROWS, pieces
 from goodfit.nn.models import make_module
+
+IMAGES_AT_ONCE = 256
+"""What convolutions compute for more images falls out of the processor's cache, and takes up to twice as long."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Model:
         set_thresholds: highest score in a prediction set at the level `coverage`, by `goodfit.conformal.SET_SCORES`.
         class_factors: what probabilities are multiplied by before the likeliest class is named; None decides by the
             probabilities themselves. The probabilities stay as they are.
+        views: average each network's answers over the views that its own augmentation taught it not to mind
+            (`goodfit.data.views`). Images only; predicting takes as many times as long as there are views.
     """
 
     members: Sequence[Member]
@@ -57,6 +63,7 @@ class Model:
     temperature: float = 1.0
     set_thresholds: Mapping[str, float] = field(default_factory=dict)
     class_factors: tuple[float, ...] | None = None
+    views: bool = False
     _modules: list[nn.Module] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -98,10 +105,25 @@ class Model:
                     notes.extend(note for note in result.notes if note not in notes)
         total: np.ndarray | float = 0.0
         for member, module in zip(self.members, self._built(prepared), strict=True):
-            decoded = self.code.decode(forward(module, prepared[treatment(member.config, self.is_table)]))
-            total = total + member.share * decoded
+            x = prepared[treatment(member.config, self.is_table)]
+            views = views_of(member.config.augment) if self.views else [AS_IT_IS]
+            decoded = [self.code.decode(forward(module, x if view == AS_IT_IS else seen(x, view))) for view in views]
+            total = total + member.share * sum(decoded) / len(views)
         average = np.asarray(total) / sum(member.share for member in self.members)
         return average if self.code.kind == "regression" else tempered(average, self.temperature)
+
+    def judged_by(self, truth: np.ndarray, predicted: np.ndarray, *, calibrate: bool) -> "Model":
+        """Return the model with intervals (regression) or sets (classes) set by rows that no member has trained on.
+
+        Args:
+            truth: their target [n]. predicted: what the members predict for them on average, before any temperature.
+            calibrate: let these rows also choose the temperature.
+        """
+        if self.code.kind == "regression":
+            return replace(self, half_width=half_width(np.abs(truth - predicted), self.coverage))
+        temperature = choose_temperature(truth, predicted) if calibrate else 1.0
+        thresholds = set_thresholds(truth, tempered(predicted, temperature), self.coverage)
+        return replace(self, temperature=temperature, set_thresholds=thresholds)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the index of the class that each row of probabilities [n, C] is taken for."""
@@ -196,5 +218,6 @@ def load_weights(module: nn.Module, member: Member) -> nn.Module:
 def forward(module: nn.Module, x: np.ndarray) -> np.ndarray:
     """Return a module's output [n, n_out] for prepared inputs, in evaluation mode."""
     dtype = next(module.parameters()).dtype
-    outputs = [module(chunk.to(dtype)) for chunk in torch.from_numpy(x).split(MOST_ROWS)]
+    at_once = MOST_ROWS if x.ndim == 2 else IMAGES_AT_ONCE
+    outputs = [module(chunk.to(dtype)) for chunk in torch.from_numpy(x).split(at_once)]
     return torch.cat(outputs).reshape(len(x), -1).numpy()

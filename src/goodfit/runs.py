@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from goodfit.calibration import choose_temperature, tempered
 from goodfit.config import Config
-from goodfit.conformal import half_width, set_thresholds
 from goodfit.data.mapped import Rows
 from goodfit.data.treatment import treatment
 from goodfit.errors import GoodfitError, did_you_mean
@@ -206,14 +204,7 @@ class Runs:
         id_name = None if task.ids is None else str(task.ids.name)
         model = Model(members, preparations, task.code, task.target_name, None, COVERAGE, id_name)
         rows, predicted = self.unseen(shares)
-        if len(rows) == 0:
-            return model
-        truth = task.target[rows]
-        if task.kind == "regression":
-            return replace(model, half_width=half_width(np.abs(truth - predicted), COVERAGE))
-        temperature = choose_temperature(truth, predicted) if calibrate else 1.0
-        thresholds = set_thresholds(truth, tempered(predicted, temperature), COVERAGE)
-        return replace(model, temperature=temperature, set_thresholds=thresholds)
+        return model if len(rows) == 0 else model.judged_by(task.target[rows], predicted, calibrate=calibrate)
 
     def unseen(self, shares: Sequence[float] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return row numbers [n] and what the members that have not trained on each predict there, on average.

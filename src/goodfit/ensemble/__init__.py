@@ -7,6 +7,7 @@ from goodfit.ensemble.curve import quality_curve
 from goodfit.ensemble.optimism import Optimism, estimate_optimism
 from goodfit.ensemble.pool import Pool, make_pool
 from goodfit.ensemble.selection import SELECTIONS
+from goodfit.ensemble.viewing import consider_views
 
 __all__ = [
     "COMBINATIONS",
@@ -16,6 +17,7 @@ __all__ = [
     "Pool",
     "average",
     "choose_ensemble",
+    "consider_views",
     "crossed",
     "estimate_optimism",
     "make_pool",

@@ -15,7 +15,7 @@ UNEVEN = 0.5
 """Share of an even part below which a class is rare enough to be spoken of."""
 
 
-def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int) -> dict[str, Any]:
+def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int, views: str | None = None) -> dict[str, Any]:
     """Return members, their shares, quality by size along the ranking and over random orders, and the choice in words."""
     used = int((choice.chosen > 0).sum())
     sizes = [
@@ -32,7 +32,7 @@ def describe_ensemble(task: Task, choice: EnsembleChoice, seed: int) -> dict[str
         "loss": choice.loss,
         "by_size": sizes,
         "curve": quality_curve(choice.pool.among(choice.order), seed) if len(sizes) > 1 else None,
-        "text": _text(task, choice, used),
+        "text": " ".join(filter(None, (_text(task, choice, used), views))),
     }
 
 
@@ -69,11 +69,14 @@ def describe_rows(task: Task, choice: EnsembleChoice) -> dict[str, Any]:
     return {"chosen_by": len(choice.pool.truth), "folds": first[2] if first else None, "text": text}
 
 
-def describe_calibration(task: Task, choice: EnsembleChoice, model: Model) -> dict[str, Any] | None:
-    """Return the temperature, what it did on rows left out of fitting it, and how classes are named; None for regression."""
+def describe_calibration(task: Task, truth: np.ndarray, p: np.ndarray, model: Model) -> dict[str, Any] | None:
+    """Return the temperature, what it did on rows left out of fitting it, and how classes are named; None for regression.
+
+    Args:
+        truth, p: classes [n] and averaged probabilities [n, C] of the rows that fitted it.
+    """
     if task.kind == "regression":
         return None
-    truth, p = choice.pool.truth, choice.prediction
     after = crossed_temperature(truth, p) if model.temperature != 1 else p
     before_ece, after_ece = reliability(truth, p).ece, reliability(truth, after).ece
     text = "The averaged probabilities are used as they are: no temperature lowers the log-loss of rows left out of fitting it beyond noise."

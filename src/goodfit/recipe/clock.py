@@ -8,12 +8,13 @@ SHARES = {"baselines": 0.1, "overfit": 0.16, "learning rate": 0.24, "coarse grid
 """When a step must have ended, as a share of the limit; the candidates get what is left."""
 LEAST = {"learning rate": 0.08}
 """Shares that a step gets in any case: at a rate taken unseen, all that follows may be for nothing."""
-JUDGING_SHARE, JUDGING_SECONDS = 0.15, (4.0, 30.0)
+JUDGING_SHARE, JUDGING_SECONDS = 0.15, (4.0, 45.0)
 """The candidates must end so long before the limit: this share of it, but within these seconds (and they get at
 least 30 % of the limit); importance, bootstrap and report need that."""
 CANDIDATES_SHARE = 0.3
-IMPORTANCE_SHARE, BOOTSTRAP_SHARE = 0.4, 0.5
-"""What importance may take of the time that is left when the judging begins, and the bootstrap of what is left then."""
+VIEWS_SHARE, IMPORTANCE_SHARE, BOOTSTRAP_SHARE = 0.8, 0.4, 0.5
+"""What looking at images in several views may take of the time that is left when the judging begins (images have no
+importance), importance likewise, and the bootstrap of what is left then."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,11 +14,11 @@ import torch
 
 from goodfit.baselines import BASELINES, fit_baselines
 from goodfit.decision import choose_factors, reweighted
-from goodfit.ensemble import choose_ensemble, estimate_optimism
+from goodfit.ensemble import choose_ensemble, consider_views, estimate_optimism
 from goodfit.model import Model
 from goodfit.recipe.averaging import describe_calibration, describe_ensemble, describe_rows
 from goodfit.recipe.candidates import describe_candidates, rank_by
-from goodfit.recipe.clock import BOOTSTRAP_SHARE, IMPORTANCE_SHARE, Clock
+from goodfit.recipe.clock import BOOTSTRAP_SHARE, IMPORTANCE_SHARE, VIEWS_SHARE, Clock
 from goodfit.recipe.importance import column_importance
 from goodfit.recipe.judgement import (
     against,
@@ -93,11 +94,12 @@ def run_recipe(
     listener.stage("ensemble", "which networks to average")
     most, rank = recipe.budget(task).members, rank_by(task.metric.name, recipe.metric_chosen)
     choice = choose_ensemble(runs, most, rank, seed=recipe.seed)
-    model = choice.model(calibrate=True)
+    viewing = consider_views(choice, choice.model(calibrate=True), clock.left_to_judge(VIEWS_SHARE))
+    model = viewing.model
     report["candidates"] = describe_candidates(runs, choice.members)
-    report["ensemble"] = describe_ensemble(task, choice, recipe.seed)
+    report["ensemble"] = describe_ensemble(task, choice, recipe.seed, viewing.text)
     report["rows"] = describe_rows(task, choice)
-    report["calibration"] = describe_calibration(task, choice, model)
+    report["calibration"] = describe_calibration(task, choice.pool.truth, viewing.prediction, model)
     report["optimism"] = once(
         "optimism", "how far the choice flatters itself",
         lambda: estimate_optimism(choice.pool, most, rank, seed=recipe.seed).record(),
@@ -170,7 +172,7 @@ def _judge(
     raw = task.raw("test")
     predictions = {
         "ensemble": model.predict(raw),
-        "single": members.filter(lambda t: t.id == members[0].id).predict(raw),
+        "single": replace(members.filter(lambda t: t.id == members[0].id).model(), views=model.views).predict(raw),
     }
     stored = {name: t.numpy() for name, t in folder.tensors("baselines", baselines["checksum"]).items()}
     predictions |= {name: stored[f"{name}/test"] for name in BASELINES}

@@ -30,11 +30,13 @@ from goodfit.model import Member, Model
 from goodfit.nn.backbones import FineTuning, FrozenFeatures
 from goodfit.training.files import flush_folder, sha256, write_bytes, write_json
 
-FORMAT = 2
-"""2: shares, temperature, set thresholds and class factors; folders of format 1 lack them and are read as equal shares."""
+FORMAT = 3
+"""2: shares, temperature, set thresholds and class factors; folders of format 1 lack them and are read as equal shares.
+3: views; older folders lack them and have none."""
 MANIFEST = "manifest.json"
 PREDICTING = (
     "code", "target_name", "half_width", "coverage", "id_name", "temperature", "set_thresholds", "class_factors",
+    "views",
 )  # fmt: skip
 """Fields of a model that are in model.json under the same name."""
 
@@ -64,6 +66,7 @@ class _Description(BaseModel):
     temperature: float = 1.0
     set_thresholds: dict[str, float] = {}
     class_factors: tuple[float, ...] | None = None
+    views: bool = False
     backbones: dict[str, dict[str, Any]] = {}
     """Networks on a backbone that was trained further, by the name of the model in `configs`."""
 
