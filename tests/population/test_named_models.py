@@ -24,8 +24,9 @@ def test_defaults_exist(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_two_steps_on_every_kernel_give_equal_losses(model: str) -> None:
     problem = LARGE if model == "densenet" else SMALL
-    # smooth, and a small rate: with 0.02 plain PyTorch's resnet-56 in float32 is 4e-4 off its own in float64
-    config = gf.Config(model=model, width=2, activation="tanh", batch_size=12, epochs=1, lr=0.001, optimiser="sgd",
+    # smooth, and a small rate: with 0.02 plain PyTorch's resnet-56 in float32 is 4e-4 off its own in float64, and the
+    # deeper the network, the more of rounding a rate lets grow (0.001: 1.3e-4 between kernels on some processors)
+    config = gf.Config(model=model, width=2, activation="tanh", batch_size=12, epochs=1, lr=0.0003, optimiser="sgd",
                        dropout=0.1)  # fmt: skip
     configs = gf.vary(config, seed=range(2))
     refused = {name for name in KERNELS if KERNELS[name].refusal(config, problem)}

@@ -35,7 +35,7 @@ def report(
             "trainings": [{"id": name, "best_epoch": best_epoch, "epochs": best_epoch} for name in ("t1", "t2")],
             "curves": [{"id": name, "train_loss": [1.0, 0.9], "validation_loss": [1.0, 0.95]} for name in ("t1", "t2")],
         },
-        **{step: sound for step in ("initial_loss", "overfit", "coarse", "curves")},
+        **{step: sound for step in ("initial_loss", "overfit", "coarse", "curves")}, "pace": None,
         "optimism": {
             "apparent": 1.0, "nested": 1.0, "difference": 0.0, "low": 0.0, "high": 0.0, "rows": 100, "candidates": candidates,
             "repeats": 4,
