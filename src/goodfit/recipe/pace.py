@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from goodfit.config import Config
+from goodfit.population.workers import worker_count
 from goodfit.wording import count
 
 MARGIN = 0.85
 """Share of the time that is planned with: a forecast from a few steps is rough."""
-FEWEST_EPOCHS = 2
+FEWEST_EPOCHS = 1
 
 
 def find_pace(configs: Sequence[Config], seconds: float, limit: float, fixed: Collection[str] = ()) -> dict[str, Any]:
@@ -30,8 +31,9 @@ def find_pace(configs: Sequence[Config], seconds: float, limit: float, fixed: Co
     share = min(1.0, MARGIN * limit / max(seconds, 1e-9))
     epochs = 1.0 if {"epochs", "max_steps"} & set(fixed) else max(math.sqrt(share), _fewest(configs))
     units = _units(configs)
-    # at least one, however little time there is: it then ends at the limit with its best weights
-    kept = min(len(units), max(1, round(len(units) * share / epochs)))
+    # fewer networks than cores would leave cores idle and save nothing; however little time there is, what is trained
+    # ends at the limit with its best weights
+    kept = min(len(units), max(math.ceil(worker_count() / len(units[0])), round(len(units) * share / epochs)))
     epochs = epochs if epochs == 1 else min(1.0, max(share * len(units) / kept, _fewest(configs)))
     networks = len(_first(units, kept))
     found = {
