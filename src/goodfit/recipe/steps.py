@@ -14,7 +14,7 @@ from goodfit.recipe.improvement import Improved, improve
 from goodfit.recipe.initial_loss import check_initial_loss
 from goodfit.recipe.interruption import Interruption
 from goodfit.recipe.overfit import overfit_small_sample
-from goodfit.recipe.pace import find_pace, paced
+from goodfit.recipe.pace import find_pace, paced, setting
 from goodfit.recipe.plan import SILENT, Listener, refinement
 from goodfit.recipe.presets import Preset
 from goodfit.runs import Runs
@@ -142,8 +142,10 @@ class Steps:
     def _find_pace(self) -> dict[str, Any]:
         whole = self._uninformed()
         seconds = forecast(whole, self.task, self._device)
-        # what comes before and after the candidates costs these shares of them
-        left = (self.clock.left_for_candidates() or 0.0) / (1 + COARSE_SHARE + IMPROVEMENT_SHARE)
+        # what comes before and after the candidates costs these shares of them; with few settings no change is affordable
+        settings = len(set(map(setting, whole)))
+        beside = COARSE_SHARE + (IMPROVEMENT_SHARE if settings * IMPROVEMENT_SHARE >= 1 else 0.0)
+        left = (self.clock.left_for_candidates() or 0.0) / (1 + beside)
         return find_pace(whole, seconds, left, self.fixed)
 
     def _paced(self, configs: list[Config]) -> list[Config]:
