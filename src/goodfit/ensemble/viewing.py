@@ -51,12 +51,12 @@ def consider_views(choice: EnsembleChoice, model: Model, seconds: float | None =
     if seconds is not None and each * (len(images) + len(task.rows("test"))) > seconds:
         return Viewing(model, choice.prediction, "The time limit left no time to look at images in several views.")
     predicted = viewing.predict(images)
-    fall = _losses(choice, choice.prediction) - _losses(choice, predicted)
+    before, after = _losses(choice, choice.prediction), _losses(choice, predicted)
+    fall = before - after
     taken = fall.mean() > STANDARD_ERRORS * fall.std(ddof=1) / np.sqrt(len(fall))
-    before, after = _losses(choice, choice.prediction).mean(), _losses(choice, predicted).mean()
     text = (
         f"Answers averaged over {most} views of each image, as the training changed them, have a validation loss of "
-        f"{figure(after)} for {figure(before)}: "
+        f"{figure(after.mean())} for {figure(before.mean())}: "
     )
     if not taken:
         return Viewing(model, choice.prediction, f"{text}not better beyond noise, so each is looked at once.")
