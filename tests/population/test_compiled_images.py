@@ -116,6 +116,40 @@ def test_batch_norm(shape: tuple[int, ...], training: bool) -> None:
         same(dbeta, layer.bias.grad)
 
 
+@pytest.mark.parametrize(("k", "height", "width", "batch"), [(2, 6, 4, 32), (3, 7, 10, 5), (2, 5, 5, 19)])
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_relu_and_pooling_as_one(k: int, height: int, width: int, batch: int, training: bool) -> None:
+    random = torch.Generator().manual_seed(7)
+    # one channel in which ReLU lets nothing through
+    gamma, beta = torch.tensor([1.5, -0.7, 0.1]), torch.tensor([0.2, 0.1, -9.0])
+    layers = nn.Sequential(nn.BatchNorm2d(3, momentum=0.3), nn.ReLU(), nn.MaxPool2d(k)).train(training)
+    norm = layers[0]
+    assert isinstance(norm, nn.BatchNorm2d)
+    with torch.no_grad():
+        norm.weight.copy_(gamma), norm.bias.copy_(beta)
+    running_mean, running_var = np.zeros(3, np.float32), np.ones(3, np.float32)
+    x = (torch.randn(batch, 3, height, width, generator=random) * 2 + 3).requires_grad_()
+    z = layers(x)
+    dz = torch.randn(z.shape, generator=random)
+    z.backward(dz)
+
+    pixels, out = innermost(x), np.full_like(innermost(z), np.nan)
+    where, dx = np.full(out.shape, 99, np.uint8), np.full_like(pixels, np.nan)
+    mean, rstd, dgamma, dbeta = (np.empty(3, np.float32) for _ in range(4))
+    numbers = (0.3, norm.eps, training, k)
+    images.norm_pool_forward(
+        pixels, gamma.numpy(), beta.numpy(), running_mean, running_var, *numbers, mean, rstd, out, where
+    )
+    same(out, z.movedim(0, -1), 1e-4)
+    same(running_mean, norm.running_mean)
+    same(running_var, norm.running_var)
+    if training:
+        images.norm_pool_backward(innermost(dz), where, pixels, gamma.numpy(), mean, rstd, k, dx, dgamma, dbeta)
+        same(dx, x.grad.movedim(0, -1), 1e-4)
+        same(dgamma, norm.weight.grad, 1e-4)
+        same(dbeta, norm.bias.grad)
+
+
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("batch", [5, 32])
 def test_pooling(k: int, batch: int) -> None:

@@ -16,7 +16,8 @@ from goodfit.nn.dropout import KeyedDropout, keyed_dropouts
 from goodfit.nn.mlp import MLP
 from goodfit.nn.rate_factors import rate_factors
 
-Kind = Literal["linear", "activation", "dropout", "convolution", "batch-norm", "max-pool", "average-pool"]
+Kind = Literal["linear", "activation", "dropout", "convolution", "batch-norm", "max-pool", "average-pool", "norm-pool"]
+"""The last is batch norm, ReLU and max pooling in one, which `goodfit.population.program` makes of three."""
 
 
 @dataclass(frozen=True)

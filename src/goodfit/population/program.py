@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def compile_chain(links: Sequence[Link], places: Mapping[str, int], states: Mapp
         places: where every parameter begins in the flat vector of all, by its name.
         states: where every running mean begins in the flat vector of running statistics, by its name.
     """
-    links = _with_slopes(links)
+    links = _joined(_with_slopes(links))
     small = _is_small(links)
     inputs = math.prod(links[0].before)
     rows = [_row(link, places, states) for link in links]
@@ -70,11 +70,11 @@ def compile_chain(links: Sequence[Link], places: Mapping[str, int], states: Mapp
         follower = links[number + 1].kind if number + 1 < len(links) else ""
         if link.kind == "linear" and follower == "activation":
             row[column.CODE], rows[number + 1][column.BIAS] = 1, row[column.BIAS]
-        elif link.kind == "batch-norm":
+        if link.kind in ("batch-norm", "norm-pool"):
             row[column.SAVED], saved = saved, saved + 2 * row[column.C]
-        elif link.kind == "max-pool":
-            row[column.SAVED], choices = choices, choices + row[column.N_OUT]
-        elif link.kind == "convolution":
+        if link.kind in ("max-pool", "norm-pool"):
+            row[column.CHOICE], choices = choices, choices + row[column.N_OUT]
+        if link.kind == "convolution":
             c, h, w = link.before
             scratch = max(scratch, conv_scratch(c, h, w, link.after[0], *link.kernel, link.padding))
     return Program(
@@ -96,6 +96,26 @@ def _with_slopes(links: Sequence[Link]) -> list[Link]:
     return chain
 
 
+def _joined(links: Sequence[Link]) -> list[Link]:
+    """Make one link of batch norm, ReLU and max pooling in a row: the loops then pass once over the images."""
+    chain: list[Link] = []
+    for link in links:
+        if (
+            link.kind == "max-pool"
+            and link.kernel[0] < 16
+            and [before.kind for before in chain[-2:]] == _BEFORE_POOLING
+        ):
+            norm, activation = chain[-2:]
+            if activation.activation == "relu":
+                chain[-2:] = [replace(norm, kind="norm-pool", after=link.after, kernel=link.kernel)]
+                continue
+        chain.append(link)
+    return chain
+
+
+_BEFORE_POOLING = ["batch-norm", "activation"]
+
+
 def _is_small(links: Sequence[Link]) -> bool:
     if any(link.kind not in PERCEPTRON for link in links):
         return False
@@ -111,6 +131,7 @@ _KINDS = {
     "batch-norm": column.BATCH_NORM,
     "max-pool": column.MAX_POOL,
     "average-pool": column.AVERAGE_POOL,
+    "norm-pool": column.NORM_POOL,
 }
 
 

@@ -89,7 +89,8 @@ class Network:
         if config.batch_size == 1:
             # PyTorch's batch norm refuses a batch of one row
             write_out_norms(module)
-        self._module = module.to(problem.device)
+        self._layout = _memory_format(config, problem)
+        self._module = module.to(problem.device).to(memory_format=self._layout)  # type: ignore[call-overload]
         self._parameters, groups = _by_rate(self._module)
         penalty = config.l1 or config.l2
         self._penalised = [p for p in self._parameters if is_penalised(p)] if penalty else []
@@ -108,11 +109,14 @@ class Network:
         """Return the outputs [n, n_out] in evaluation mode."""
         self._module.eval()
         with self._surroundings(-1):
-            return self._shaped(self._module(part.x), len(part)).float()
+            return self._shaped(self._module(self._laid_out(part.x)), len(part)).float()
 
     def snapshot(self) -> Snapshot:
         """Copy the weights to the CPU."""
-        named = {name: value.detach().cpu().clone() for name, value in self._module.state_dict().items()}
+        named = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, value in self._module.state_dict().items()
+        }
         return lambda: named
 
     def _step(self, batches: Batches, step: int, member: int) -> Tensor:
@@ -123,7 +127,7 @@ class Network:
         for layer, place in self._dropouts:
             layer.key.fill_(step_key(layer, place, self._config.seed, number))
         with self._surroundings(number):
-            output = self._shaped(self._module(batch.x), len(batch.x))
+            output = self._shaped(self._module(self._laid_out(batch.x)), len(batch.x))
         output = output.float()
         loss = batch.loss(output, self._problem.row_loss)
         for p in self._parameters:  # as zero_grad does, without its bookkeeping: a third of a tiny network's update
@@ -157,8 +161,20 @@ class Network:
                     torch.cuda.manual_seed(stream)
             yield
 
+    def _laid_out(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=self._layout)
+
     def _shaped(self, output: Tensor, rows: int) -> Tensor:
         return shaped(output, rows, self._problem.outputs)
+
+
+def _memory_format(config: Config, problem: Problem) -> torch.memory_format:
+    """Return how images lie in memory: on the CPU a convolution takes two thirds of the time with channels last.
+
+    A module of one's own may look at its values as if they lay as they came (`view`), so there they do.
+    """
+    faster = problem.device.type == "cpu" and len(problem.input_shape) == 3 and isinstance(config.model, str)
+    return torch.channels_last if faster else torch.contiguous_format
 
 
 def _by_rate(module: torch.nn.Module) -> tuple[list[torch.nn.Parameter], list[dict[str, Any]]]:

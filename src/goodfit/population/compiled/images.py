@@ -72,20 +72,22 @@ def batch_norm_forward(x, gamma, beta, running_mean, running_var, momentum, eps,
 
     Shape: x and out [C, N], N = H * W * B for images and B for features; all others [C]; momentum and eps numbers.
     """
-    n = F(x.shape[1])
-    weight = F(momentum)
     for c in range(x.shape[0]):
-        if training:
-            m = _sum(x[c]) / n
-            squares = _sum_of_squares(x[c], m)
-            variance = squares / n
-            running_mean[c] += weight * (m - running_mean[c])
-            running_var[c] += weight * (squares / max(n - _ONE, _ONE) - running_var[c])
-        else:
-            m, variance = running_mean[c], running_var[c]
-        r = _ONE / np.sqrt(variance + F(eps))
-        mean[c], rstd[c] = m, r
-        _scale(x[c], m, gamma[c] * r, beta[c], out[c])
+        mean[c], rstd[c] = _statistics(x[c], c, running_mean, running_var, momentum, eps, training)
+        _scale(x[c], mean[c], gamma[c] * rstd[c], beta[c], out[c])
+
+
+@loop
+def _statistics(x, c, running_mean, running_var, momentum, eps, training):
+    """Return mean and 1 / standard deviation of channel c, those of the batch in training, which are then averaged in."""
+    if not training:
+        return running_mean[c], _ONE / np.sqrt(running_var[c] + F(eps))
+    n, weight = F(x.size), F(momentum)
+    mean = _sum(x) / n
+    squares = _sum_of_squares(x, mean)
+    running_mean[c] += weight * (mean - running_mean[c])
+    running_var[c] += weight * (squares / max(n - _ONE, _ONE) - running_var[c])
+    return mean, _ONE / np.sqrt(squares / n + F(eps))
 
 
 @loop
@@ -100,11 +102,18 @@ def batch_norm_backward(dout, x, gamma, mean, rstd, dx, dgamma, dbeta):
 
     Shape: dout, x and dx [C, N]; all others [C].
     """
-    n = F(x.shape[1])
     for c in range(x.shape[0]):
-        total, product = _sum_and_product(dout[c], x[c], mean[c])
-        dbeta[c], dgamma[c] = total, product * rstd[c]
-        _unscale(dout[c], x[c], mean[c], gamma[c] * rstd[c], total / n, dgamma[c] * rstd[c] / n, dx[c])
+        dgamma[c], dbeta[c] = _unnormalise(dout[c], x[c], gamma[c], mean[c], rstd[c], dx[c])
+
+
+@loop
+def _unnormalise(dout, x, gamma, mean, rstd, dx):
+    """Write the gradient of one channel's input to dx; return those of its gamma and beta."""
+    n = F(x.size)
+    total, product = _sum_and_product(dout, x, mean)
+    dgamma = product * rstd
+    _unscale(dout, x, mean, gamma * rstd, total / n, dgamma * rstd / n, dx)
+    return dgamma, total
 
 
 @loop
@@ -154,10 +163,15 @@ def max_pool_backward(dout, where, k, dx):
     """
     _clear_margin(k, dx)
     for c in range(dout.shape[0]):
-        for y in range(dout.shape[1]):
-            for i in range(dout.shape[2]):
-                for t in range(k * k):
-                    _route(dout[c, y, i], where[c, y, i], np.uint8(t), dx[c, y * k + t // k, i * k + t % k])
+        _route_channel(dout[c], where[c], k, dx[c])
+
+
+@loop
+def _route_channel(dout, where, k, dx):
+    for y in range(dout.shape[0]):
+        for i in range(dout.shape[1]):
+            for t in range(k * k):
+                _route(dout[y, i], where[y, i], np.uint8(t), dx[y * k + t // k, i * k + t % k])
 
 
 @loop
@@ -174,6 +188,61 @@ def _clear_margin(k, dx):
         for y in range(dx.shape[1]):
             for i in range(width if y < height else 0, dx.shape[2]):
                 dx[c, y, i] = _ZERO
+
+
+@loop
+def norm_pool_forward(
+    x, gamma, beta, running_mean, running_var, momentum, eps, training, k, mean, rstd, out, where
+):  # fmt: skip
+    """Batch norm, ReLU and max pooling, a channel at a time, so that it lies in the cache from one to the next.
+
+    The number in the window is k * k where ReLU lets nothing of it through. Apart, the three move the images of the
+    batch through memory several times more.
+
+    Shape: x [C, H, W, B]; out and where (uint8) [C, H // k, W // k, B]; all others [C]; momentum, eps and k numbers.
+    """
+    for c in range(x.shape[0]):
+        mean[c], rstd[c] = _statistics(x[c].reshape(-1), c, running_mean, running_var, momentum, eps, training)
+        scale = gamma[c] * rstd[c]
+        for y in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                best, tap = out[c, y, i], where[c, y, i]
+                _scale(x[c, y * k, i * k], mean[c], scale, beta[c], best)
+                tap[:] = np.uint8(0)
+                for t in range(1, k * k):
+                    pixels = x[c, y * k + t // k, i * k + t % k]
+                    _larger_scaled(pixels, mean[c], scale, beta[c], np.uint8(t), best, tap)
+                _rectify(np.uint8(k * k), best, tap)
+
+
+@loop
+def _larger_scaled(x, shift, scale, offset, t, best, tap):
+    for b in range(x.size):
+        v, old = (x[b] - shift) * scale + offset, best[b]
+        new = not (v <= old) and old == old
+        best[b] = v if new else old
+        tap[b] = t if new else tap[b]
+
+
+@loop
+def _rectify(nothing, best, tap):
+    for b in range(best.size):
+        low = best[b] <= _ZERO  # NaN is not, and passes as in torch.relu
+        best[b] = _ZERO if low else best[b]
+        tap[b] = nothing if low else tap[b]
+
+
+@loop
+def norm_pool_backward(dout, where, x, gamma, mean, rstd, k, dx, dgamma, dbeta):
+    """Write the gradients of `norm_pool_forward` in training.
+
+    Shape: dout and where [C, H // k, W // k, B]; x and dx [C, H, W, B]; all others [C]; k a number.
+    """
+    _clear_margin(k, dx)
+    for c in range(x.shape[0]):
+        _route_channel(dout[c], where[c], k, dx[c])
+        flat = dx[c].reshape(-1)
+        dgamma[c], dbeta[c] = _unnormalise(flat, x[c].reshape(-1), gamma[c], mean[c], rstd[c], flat)
 
 
 @loop

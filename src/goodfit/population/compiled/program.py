@@ -4,8 +4,8 @@ A value is [units, B] with the batch innermost, flat; images are [C * H * W, B].
 an operation names the row where its input and its output begin. Activation and dropout work in place.
 """
 
-LINEAR, ACTIVATION, DROPOUT, CONVOLUTION, BATCH_NORM, MAX_POOL, AVERAGE_POOL = range(7)
-"""Kinds of operation."""
+LINEAR, ACTIVATION, DROPOUT, CONVOLUTION, BATCH_NORM, MAX_POOL, AVERAGE_POOL, NORM_POOL = range(8)
+"""Kinds of operation; the last is batch norm, ReLU and max pooling as one."""
 
 (
     KIND,
@@ -16,12 +16,13 @@ LINEAR, ACTIVATION, DROPOUT, CONVOLUTION, BATCH_NORM, MAX_POOL, AVERAGE_POOL = r
     N_IN, N_OUT,  # units of a sample's input and output
     WEIGHT, BIAS,  # where the parameters begin; -1 is none
     STATE,  # batch norm: where running mean and variance begin
-    SAVED,  # batch norm: where mean and 1 / standard deviation of the batch are kept; pooling: where the choice is
+    SAVED,  # batch norm: where mean and 1 / standard deviation of the batch are kept
+    CHOICE,  # max pooling: the first row of what was chosen
     C, H, W,  # images: channels, height and width before
     C_OUT, H_OUT, W_OUT,  # and after
     KERNEL_H, KERNEL_W, STRIDE, PADDING,
     FIELDS,
-) = range(21)  # fmt: skip
+) = range(22)  # fmt: skip
 """Columns of the table."""
 
 RATE, MOMENTUM, EPS, NUMBERS = range(4)

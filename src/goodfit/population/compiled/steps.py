@@ -14,6 +14,8 @@ from goodfit.population.compiled.images import (
     batch_norm_forward,
     max_pool_backward,
     max_pool_forward,
+    norm_pool_backward,
+    norm_pool_forward,
 )
 from goodfit.population.compiled.jit import loop, sums
 from goodfit.population.compiled.losses import add_loss
@@ -24,6 +26,7 @@ from goodfit.population.compiled.program import (
     BATCH_NORM,
     BIAS,
     C_OUT,
+    CHOICE,
     CODE,
     CONVOLUTION,
     DROPOUT,
@@ -38,6 +41,7 @@ from goodfit.population.compiled.program import (
     MOMENTUM,
     N_IN,
     N_OUT,
+    NORM_POOL,
     OUT,
     PADDING,
     RATE,
@@ -172,6 +176,13 @@ def _filters(op, p):
 
 
 @loop
+def _choice(op, choice, y):
+    """What max pooling chose for its output y."""
+    b = y.shape[3]
+    return choice[op[CHOICE] * b : (op[CHOICE] + op[N_OUT]) * b].reshape(y.shape)
+
+
+@loop
 def _image_forward(op, numbers, training, p, state, values, saved, choice, scratch, b):
     """Convolution, batch norm, pooling."""
     x = _image(values, op[IN], op[C], op[H], op[W], b)
@@ -188,8 +199,16 @@ def _image_forward(op, numbers, training, p, state, values, saved, choice, scrat
             x.reshape(n, -1), gamma, beta, mean, variance, numbers[MOMENTUM], numbers[EPS], training,
             saved[at : at + n], saved[at + n : at + 2 * n], y.reshape(n, -1),
         )  # fmt: skip
+    elif op[KIND] == NORM_POOL:
+        n, at = op[C], op[SAVED]
+        gamma, beta = p[op[WEIGHT] : op[WEIGHT] + n], p[op[BIAS] : op[BIAS] + n]
+        mean, variance = state[op[STATE] : op[STATE] + n], state[op[STATE] + n : op[STATE] + 2 * n]
+        norm_pool_forward(
+            x, gamma, beta, mean, variance, numbers[MOMENTUM], numbers[EPS], training, op[KERNEL_H],
+            saved[at : at + n], saved[at + n : at + 2 * n], y, _choice(op, choice, y),
+        )  # fmt: skip
     elif op[KIND] == MAX_POOL:
-        max_pool_forward(x, op[KERNEL_H], y, choice[op[SAVED] * b : (op[SAVED] + op[N_OUT]) * b].reshape(y.shape))
+        max_pool_forward(x, op[KERNEL_H], y, _choice(op, choice, y))
     else:
         avg_pool_forward(x, op[KERNEL_H], y)
 
@@ -211,9 +230,14 @@ def _image_backward(op, p, g, values, deltas, saved, choice, scratch, b):
             dy.reshape(n, -1), x.reshape(n, -1), p[op[WEIGHT] : op[WEIGHT] + n], saved[at : at + n],
             saved[at + n : at + 2 * n], dx.reshape(n, -1), g[op[WEIGHT] : op[WEIGHT] + n], g[op[BIAS] : op[BIAS] + n],
         )  # fmt: skip
+    elif op[KIND] == NORM_POOL:
+        n, at = op[C], op[SAVED]
+        norm_pool_backward(
+            dy, _choice(op, choice, dy), x, p[op[WEIGHT] : op[WEIGHT] + n], saved[at : at + n],
+            saved[at + n : at + 2 * n], op[KERNEL_H], dx, g[op[WEIGHT] : op[WEIGHT] + n], g[op[BIAS] : op[BIAS] + n],
+        )  # fmt: skip
     elif op[KIND] == MAX_POOL:
-        chosen = choice[op[SAVED] * b : (op[SAVED] + op[N_OUT]) * b].reshape(dy.shape)
-        max_pool_backward(dy, chosen, op[KERNEL_H], dx)
+        max_pool_backward(dy, _choice(op, choice, dy), op[KERNEL_H], dx)
     else:
         avg_pool_backward(dy, op[KERNEL_H], dx)
 
