@@ -221,6 +221,10 @@ class Config(BaseModel):
             del values["depth"]
         return values
 
+    def point(self) -> str:
+        """Return what names the settings but seed and fold: it is the same for trainings that differ by chance alone."""
+        return repr(self.settings() | {"seed": 0, "fold": None})
+
     def write(self, path: Path | str) -> None:
         """Write as YAML, or JSON where the name ends in `.json`."""
         path = Path(path)

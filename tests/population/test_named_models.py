@@ -36,3 +36,10 @@ def test_two_steps_on_every_kernel_give_equal_losses(model: str) -> None:
     for kernel in set(KERNELS) - refused - {"sequential"}:
         for result, one in zip(run(configs, problem, kernel), reference, strict=True):
             np.testing.assert_allclose(losses(result), one, rtol=1e-4, err_msg=f"{model} on {kernel}")
+
+
+def test_weights_come_out_as_any_reader_expects_them() -> None:
+    """The kernel may lay images and filters out otherwise while it trains."""
+    config = gf.Config(model="cnn", width=2, batch_size=12, epochs=1)
+    [(outcome, _)] = run([config], SMALL, "sequential")
+    assert all(value.is_contiguous() for value in outcome.weights.values())

@@ -25,7 +25,7 @@ INITS = [
 ]
 
 
-@pytest.mark.parametrize("init", INITS, ids=str)
+@pytest.mark.parametrize("init", INITS, ids=lambda init: init if isinstance(init, str) else "own")
 @pytest.mark.filterwarnings("ignore:init 'constnet'")
 def test_the_same_on_every_kernel(init: object) -> None:
     config = BASE.replace(init=init, init_scale=0.7, epochs=0, train_rows=90, label_noise=0.2)

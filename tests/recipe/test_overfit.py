@@ -9,7 +9,18 @@ from small_tasks import blobs, friedman
 
 import goodfit as gf
 from goodfit.recipe import overfit_small_sample
-from goodfit.recipe.overfit import BATCHES, EXPLODED, FLAT, REACHED, SHORT, Goal, few_rows, judge_trial, remedies_for
+from goodfit.recipe.overfit import (
+    BATCHES,
+    EPOCHS,
+    EXPLODED,
+    FLAT,
+    REACHED,
+    SHORT,
+    Goal,
+    few_rows,
+    judge_trial,
+    remedies_for,
+)
 
 PLAIN = gf.Config(width=64, numeric="standard", batch_size=32, dropout=0.3, weight_decay=0.1)
 
@@ -21,6 +32,11 @@ def test_a_sound_network_learns_them_by_heart(task: gf.Task) -> None:
     assert found["batches"] == BATCHES and found["rows"] == 32 * BATCHES
     best = min(t["loss"] for t in found["trials"])
     assert best < 0.05 and ("accuracy" in found["text"]) == (task.kind != "regression")
+
+
+def test_what_is_learnt_soon_is_not_trained_for_long() -> None:
+    assert overfit_small_sample(blobs(600), PLAIN)["epochs"] == EPOCHS[0]
+    assert overfit_small_sample(friedman(400), PLAIN.replace(init="zeros"))["epochs"] == EPOCHS[-1]
 
 
 def test_the_few_rows_are_training_rows_prepared_as_all_are() -> None:

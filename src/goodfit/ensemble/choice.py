@@ -43,10 +43,13 @@ class EnsembleChoice:
 
     def model(self, *, calibrate: bool = False) -> Model:
         """Return the ensemble as a model (see `Runs.model`), with the class factors that its metric likes best."""
-        model = self.members.model(self.shares, calibrate=calibrate)
-        if self.pool.predictions.ndim == 2:
+        return self.favouring(self.members.model(self.shares, calibrate=calibrate), self.prediction)
+
+    def favouring(self, model: Model, prediction: np.ndarray) -> Model:
+        """Return the model with the class factors that suit what it predicts for the pool's rows, [n] or [n, C]."""
+        if prediction.ndim == 1:
             return model
-        return replace(model, class_factors=choose_factors(self.pool.metric, self.pool.truth, self.prediction))
+        return replace(model, class_factors=choose_factors(self.pool.metric, self.pool.truth, prediction))
 
 
 def choose_ensemble(

@@ -30,7 +30,7 @@ def crossed(configs: Iterable[Config], folds: int = FOLDS, repeats: int = REPEAT
     """
     settings: dict[str, Config] = {}
     for config in configs:
-        settings.setdefault(repr(config.settings() | {"seed": 0}), config)
+        settings.setdefault(config.point(), config)
     return [
         config.replace(fold=(repeat, fold, folds), seed=config.seed + repeat * folds + fold)
         for config in settings.values()

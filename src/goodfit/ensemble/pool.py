@@ -118,8 +118,7 @@ def make_pool(runs: Runs) -> Pool:
 def _belonging(runs: Runs) -> list[Runs]:
     groups: dict[Any, list[Training]] = {}
     for number, training in enumerate(runs):
-        settings = training.config.settings() | {"seed": 0, "fold": None}
-        key = (repr(settings), training.snapshot) if training.config.fold is not None else number
+        key = (training.config.point(), training.snapshot) if training.config.fold is not None else number
         groups.setdefault(key, []).append(training)
     return [Runs(runs.task, members) for members in groups.values()]
 

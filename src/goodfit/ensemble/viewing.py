@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from goodfit.data.views import views_of
-from goodfit.decision import choose_factors
 from goodfit.ensemble.choice import EnsembleChoice
 from goodfit.model import Model
 from goodfit.wording import figure
@@ -39,7 +38,7 @@ def consider_views(choice: EnsembleChoice, model: Model, seconds: float | None =
     Args:
         seconds: that validation and test part may take; None: any time.
     """
-    configs, pool = [t.config for t in choice.members], choice.pool
+    configs = [t.config for t in choice.members]
     most = max(len(views_of(config.augment)) for config in configs)
     if most == 1 or any(config.fold or not isinstance(config.model, str) for config in configs):
         return Viewing(model, choice.prediction)
@@ -60,9 +59,7 @@ def consider_views(choice: EnsembleChoice, model: Model, seconds: float | None =
     )
     if not taken:
         return Viewing(model, choice.prediction, f"{text}not better beyond noise, so each is looked at once.")
-    viewing = viewing.judged_by(pool.truth, predicted, calibrate=True)
-    if predicted.ndim == 2:
-        viewing = replace(viewing, class_factors=choose_factors(pool.metric, pool.truth, predicted))
+    viewing = choice.favouring(viewing.judged_by(choice.pool.truth, predicted, calibrate=True), predicted)
     return Viewing(viewing, predicted, f"{text}better beyond noise, so that is how the model predicts.")
 
 

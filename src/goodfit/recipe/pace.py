@@ -54,11 +54,6 @@ def paced(configs: Sequence[Config], pace: dict[str, Any]) -> list[Config]:
     return stay if share == 1 else [_shorter(config, share) for config in stay]
 
 
-def setting(config: Config) -> str:
-    """Return what names a candidate's setting: all but its seed and fold."""
-    return repr(config.settings() | {"seed": 0, "fold": None})
-
-
 def is_short(pace: dict[str, Any]) -> bool:
     """Return whether a pace leaves out networks or epochs."""
     return bool(pace["networks"] < pace["of"] or pace["epochs"] < 1)
@@ -83,7 +78,7 @@ def _units(configs: Sequence[Config]) -> list[list[Config]]:
     """
     settings: dict[str, list[Config]] = {}
     for config in configs:
-        settings.setdefault(setting(config), []).append(config)
+        settings.setdefault(config.point(), []).append(config)
     if configs[0].fold is not None:
         return list(settings.values())
     turns = max(map(len, settings.values()))
@@ -92,7 +87,7 @@ def _units(configs: Sequence[Config]) -> list[list[Config]]:
 
 def _first(units: Sequence[list[Config]], kept: int) -> list[Config]:
     """Return the configs of so many units; of those that are kept in part, evenly spaced ones, not neighbours in the grid."""
-    distinct = len({setting(unit[0]) for unit in units})
+    distinct = len({unit[0].point() for unit in units})
     whole = kept // distinct * distinct
     turn = units[whole : whole + distinct]
     chosen = np.linspace(0, len(turn), kept - whole, endpoint=False).astype(int)

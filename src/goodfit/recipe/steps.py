@@ -14,7 +14,7 @@ from goodfit.recipe.improvement import Improved, improve
 from goodfit.recipe.initial_loss import check_initial_loss
 from goodfit.recipe.interruption import Interruption
 from goodfit.recipe.overfit import overfit_small_sample
-from goodfit.recipe.pace import find_pace, paced, setting
+from goodfit.recipe.pace import find_pace, paced
 from goodfit.recipe.plan import SILENT, Listener, refinement
 from goodfit.recipe.presets import Preset
 from goodfit.runs import Runs
@@ -26,6 +26,8 @@ from goodfit.training.files import plain_json
 
 SAME_RATE = 0.2
 """Rates that differ by less than this share are one."""
+MEASURING_SHARE = 0.01
+"""Of the time that is left, to find out how long a step takes."""
 COARSE_SHARE, IMPROVEMENT_SHARE = 0.1, 0.25
 """What the coarse grid, and the changes that curves ask for, may cost, as shares of the refinement's steps."""
 
@@ -141,12 +143,13 @@ class Steps:
 
     def _find_pace(self) -> dict[str, Any]:
         whole = self._uninformed()
-        seconds = forecast(whole, self.task, self._device)
+        left = self.clock.left_for_candidates() or 0.0
+        seconds = forecast(whole, self.task, self._device, MEASURING_SHARE * left)
         # what comes before and after the candidates costs these shares of them; with few settings no change is affordable
-        settings = len(set(map(setting, whole)))
+        settings = len({config.point() for config in whole})
         beside = COARSE_SHARE + (IMPROVEMENT_SHARE if settings * IMPROVEMENT_SHARE >= 1 else 0.0)
-        left = (self.clock.left_for_candidates() or 0.0) / (1 + beside)
-        return find_pace(whole, seconds, left, self.fixed)
+        left = self.clock.left_for_candidates() or 0.0
+        return find_pace(whole, seconds, left / (1 + beside), self.fixed)
 
     def _paced(self, configs: list[Config]) -> list[Config]:
         pace = self.pace()

@@ -43,13 +43,15 @@ def seconds_per_step(configs: Sequence[Config], problem: Problem, kernels: Seque
     for name in kernels:
         mark = _mark(members, problem, name)
         if mark not in known:
-            known[mark] = _measure(members, problem, name)
+            known[mark] = measure(members, problem, name, LONG_ENOUGH)
             _write(path, known)
         found[name] = known[mark]
     return found
 
 
-def _measure(configs: Sequence[Config], problem: Problem, kernel: str) -> float:
+def measure(configs: Sequence[Config], problem: Problem, kernel: str, long_enough: float) -> float:
+    """Return seconds per network and step as they are now, found by work of at least so many seconds."""
+    configs = configs[:MEMBERS]
     alike = [configs[0].replace(seed=config.seed) for config in configs]
     members = KERNELS[kernel].make(alike, problem)
     batch = min(configs[0].batch_size, len(problem.train))
@@ -67,7 +69,7 @@ def _measure(configs: Sequence[Config], problem: Problem, kernel: str) -> float:
         started = time.perf_counter()
         members.advance(work)
         seconds = time.perf_counter() - started
-        if seconds >= LONG_ENOUGH or steps >= MOST_STEPS:
+        if seconds >= long_enough or steps >= MOST_STEPS:
             return seconds / steps / len(alike)
         steps *= 4
 
