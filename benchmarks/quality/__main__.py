@@ -30,29 +30,32 @@ HERE = Path(__file__).parent
 OURS = "goodfit"
 
 
-def train_ours(task: gf.Task, preset: str, seed: int) -> float:
+def train_ours(task: gf.Task, preset: str, seed: int, minutes: float | None) -> float:
     """Return the test metric of a whole run, as `goodfit train` does it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run")
-        report = run_recipe(task, Recipe(preset, seed), folder, "")
+        limit = None if minutes is None else 60 * minutes
+        report = run_recipe(task, Recipe(preset, seed, time_limit=limit), folder, "")
     return float(report["test"]["value"])
 
 
-def measure(name: str, splits: int, preset: str, peers: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+def measure(
+    name: str, splits: int, preset: str, peers: Sequence[str], minutes: float | None
+) -> dict[str, list[tuple[float, float]]]:
     """Return for every model its test metric and seconds on each split; a model that fails gets NaN and is named."""
     found: dict[str, list[tuple[float, float]]] = {model: [] for model in (OURS, *peers)}
     for seed in range(splits):
         task = DATA[name](seed)
         for model in found:
-            value, seconds = _timed(_contest(model, task, preset, seed))
+            value, seconds = _timed(_contest(model, task, preset, seed, minutes))
             found[model].append((value, seconds))
             print(f"{name}, split {seed}: {model} {figure(value)} in {seconds:.0f} s", flush=True)
     return found
 
 
-def _contest(model: str, task: gf.Task, preset: str, seed: int) -> Callable[[], float]:
+def _contest(model: str, task: gf.Task, preset: str, seed: int, minutes: float | None) -> Callable[[], float]:
     if model == OURS:
-        return lambda: train_ours(task, preset, seed)
+        return lambda: train_ours(task, preset, seed, minutes)
     return lambda: task.score(PEERS[model](task, seed), "test")
 
 
@@ -102,18 +105,20 @@ def main() -> None:
     options.add_argument("--data", default=",".join(DATA))
     options.add_argument("--splits", type=int, default=5)
     options.add_argument("--preset", default="default")
+    options.add_argument("--minutes", type=float, help="time limit of one run of goodfit")
     options.add_argument("--peers", default=",".join(PEERS))
     options.add_argument("--out", type=Path, default=HERE.parent / "quality.md")
     asked = options.parse_args()
+    limit = "" if asked.minutes is None else f" within {asked.minutes:g} minutes"
     about = (
-        f"`python benchmarks/quality`: goodfit {gf.__version__}, preset {asked.preset}, {asked.splits} splits (seeds), "
+        f"`python benchmarks/quality`: goodfit {gf.__version__}, preset {asked.preset}{limit}, {asked.splits} splits (seeds), "
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}. Mean over the splits ± half "
         "the width of its 95 % interval (Student's t), seconds of one fit. ▲ goodfit is better than this model beyond "
         "noise, ▼ worse, = not to be told (paired over the splits)."
     )
     results, lines = {}, []
     for name in (name.strip() for name in asked.data.split(",")):
-        results[name] = measure(name, asked.splits, asked.preset, asked.peers.split(","))
+        results[name] = measure(name, asked.splits, asked.preset, asked.peers.split(","), asked.minutes)
         lines = table(results, {name: DATA[name](0) for name in results})
         # after each data set, so that an interrupt loses only the present one
         asked.out.write_text("\n".join(["# Quality", "", about, "", *lines, ""]), encoding="utf-8")

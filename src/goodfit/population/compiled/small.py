@@ -6,6 +6,7 @@ for a layer: for a network of a few dozen weights that would cost more than the 
 
 import numpy as np
 
+from goodfit.population.compiled.denormals import flush_denormals, restore_denormals
 from goodfit.population.compiled.jit import loop
 from goodfit.population.compiled.losses import add_loss
 from goodfit.population.compiled.optimisers import penalise, update
@@ -189,6 +190,7 @@ def train_small(
 
     Shape: values, slopes, deltas: scratch [units * BLOCK]. sums: scratch [P * LANES].
     """
+    before = flush_denormals()
     chosen, opposite, seen = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     memory = np.empty(4 * BLOCK, np.float32)
     values_at, slopes_at, deltas_at, sums_at = (
@@ -248,6 +250,7 @@ def train_small(
             penalise(ops, p, g, l1, l2)
         update(optimiser, p, g, a, b, hyper[s])
         losses[s] = mean
+    restore_denormals(before)
 
 
 @loop

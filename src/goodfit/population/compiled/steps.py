@@ -7,6 +7,7 @@ loop of their own (`goodfit.population.compiled.small`).
 import numpy as np
 
 from goodfit.population.compiled.convolution import conv_backward_input, conv_backward_weight, conv_forward
+from goodfit.population.compiled.denormals import flush_denormals, restore_denormals
 from goodfit.population.compiled.images import (
     avg_pool_backward,
     avg_pool_forward,
@@ -288,6 +289,7 @@ def train_steps(
         values, slopes, deltas: scratch [units * B]. batch: scratch [n_in * B]. dropped: [P], or empty.
         images: None for perceptrons, else (saved [..], choice uint8 [..], scratch [conv_scratch]).
     """
+    before = flush_denormals()
     last, first = ops[-1], ops[0]
     outputs = last[N_OUT]
     width = rows.shape[1]
@@ -322,11 +324,13 @@ def train_steps(
             penalise(ops, p, g, l1, l2)
         update(optimiser, p, g, a, b, hyper[s])
         losses[s] = mean
+    restore_denormals(before)
 
 
 @loop
 def predict(x, ops, numbers, p, state, values, slopes, batch, rows_at_once, out, images):
     """Write the outputs [n, n_out] in evaluation mode, `rows_at_once` at a time."""
+    before = flush_denormals()
     last = ops[-1]
     keys = np.zeros(len(ops), np.uint64)
     for start in range(0, x.shape[0], rows_at_once):
@@ -340,3 +344,4 @@ def predict(x, ops, numbers, p, state, values, slopes, batch, rows_at_once, out,
         for i in range(min(rows_at_once, x.shape[0] - start)):
             for o in range(last[N_OUT]):
                 out[start + i, o] = values[(last[OUT] + o) * rows_at_once + i]
+    restore_denormals(before)
