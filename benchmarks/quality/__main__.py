@@ -1,6 +1,7 @@
 """`goodfit train` with a preset beside other models, on several data sets split several times; writes a table.
 
-    python benchmarks/quality                      # about an hour and a half on two cores; writes benchmarks/quality.md
+    python benchmarks/quality                      # all data that can be split repeatedly; writes benchmarks/quality.md
+    python benchmarks/quality --data california-housing/published --splits 1 --append
     python benchmarks/quality --data wine --splits 2 --peers linear,LightGBM --out somewhere.md
 
 Every model sees the same rows of a split. A difference counts where the 95 % interval of the paired differences over
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from datasets import DATA
+from datasets import DATA, PUBLISHED
 from peers import PEERS
 
 import goodfit as gf
@@ -102,16 +103,18 @@ def main() -> None:
     """Measure and write."""
     warnings.simplefilter("ignore")  # the peers warn of each other's newer versions
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--data", default=",".join(DATA))
+    options.add_argument("--data", default=",".join(name for name in DATA if name != PUBLISHED))
     options.add_argument("--splits", type=int, default=5)
     options.add_argument("--preset", default="default")
     options.add_argument("--minutes", type=float, help="time limit of one run of goodfit")
     options.add_argument("--peers", default=",".join(PEERS))
     options.add_argument("--out", type=Path, default=HERE.parent / "quality.md")
+    options.add_argument("--append", action="store_true", help="add to what the file holds")
     asked = options.parse_args()
+    before = asked.out.read_text(encoding="utf-8") if asked.append and asked.out.exists() else "# Quality\n"
     limit = "" if asked.minutes is None else f" within {asked.minutes:g} minutes"
     about = (
-        f"`python benchmarks/quality`: goodfit {gf.__version__}, preset {asked.preset}{limit}, {asked.splits} splits (seeds), "
+        f"goodfit {gf.__version__}, preset {asked.preset}{limit}, {asked.splits} splits (seeds), "
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}. Mean over the splits ± half "
         "the width of its 95 % interval (Student's t), seconds of one fit. ▲ goodfit is better than this model beyond "
         "noise, ▼ worse, = not to be told (paired over the splits)."
@@ -121,7 +124,7 @@ def main() -> None:
         results[name] = measure(name, asked.splits, asked.preset, asked.peers.split(","), asked.minutes)
         lines = table(results, {name: DATA[name](0) for name in results})
         # after each data set, so that an interrupt loses only the present one
-        asked.out.write_text("\n".join(["# Quality", "", about, "", *lines, ""]), encoding="utf-8")
+        asked.out.write_text("\n".join([before, about, "", *lines, ""]), encoding="utf-8")
     print("\n".join(lines))
 
 

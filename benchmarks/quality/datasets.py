@@ -55,13 +55,13 @@ def _folder() -> Path:
 
 
 DATA: dict[str, Callable[[int], gf.Task]] = {
-    PUBLISHED: _published,
-    "housing.csv": _file("housing.csv", "median_house_value"),
-    "titanic.csv": _file("titanic.csv", "Survived"),
-    "digits": _builtin("digits"),
-    "diabetes": _diabetes,
-    "breast-cancer": _builtin("breast-cancer"),
     "wine": _builtin("wine"),
+    "breast-cancer": _builtin("breast-cancer"),
+    "diabetes": _diabetes,
+    "titanic.csv": _file("titanic.csv", "Survived"),
     "airfoil": _builtin("airfoil"),
+    "digits": _builtin("digits"),
+    "housing.csv": _file("housing.csv", "median_house_value"),
+    PUBLISHED: _published,
 }
-"""A task for a seed, which draws the split."""
+"""A task for a seed, which draws the split; the published one has but one. The smallest first."""

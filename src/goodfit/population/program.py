@@ -100,20 +100,17 @@ def _joined(links: Sequence[Link]) -> list[Link]:
     """Make one link of batch norm, ReLU and max pooling in a row: the loops then pass once over the images."""
     chain: list[Link] = []
     for link in links:
-        if (
-            link.kind == "max-pool"
-            and link.kernel[0] < 16
-            and [before.kind for before in chain[-2:]] == _BEFORE_POOLING
-        ):
-            norm, activation = chain[-2:]
-            if activation.activation == "relu":
-                chain[-2:] = [replace(norm, kind="norm-pool", after=link.after, kernel=link.kernel)]
-                continue
-        chain.append(link)
+        before = [(one.kind, one.activation) for one in chain[-2:]]
+        if link.kind == "max-pool" and link.kernel[0] <= LARGEST_WINDOW and before == _BEFORE_POOLING:
+            chain[-2:] = [replace(chain[-2], kind="norm-pool", after=link.after, kernel=link.kernel)]
+        else:
+            chain.append(link)
     return chain
 
 
-_BEFORE_POOLING = ["batch-norm", "activation"]
+_BEFORE_POOLING = [("batch-norm", ""), ("activation", "relu")]
+LARGEST_WINDOW = 15
+"""Side of a pooling window of which 8 bits can number every pixel, and none of them."""
 
 
 def _is_small(links: Sequence[Link]) -> bool:
