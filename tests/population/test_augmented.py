@@ -52,6 +52,12 @@ def test_how_many_steps_are_held_changes_nothing(monkeypatch: pytest.MonkeyPatch
     assert augmented.most_steps(MEMBERS, (1, 8, 8)) == 5
 
 
+def test_batches_of_different_sizes_side_by_side() -> None:
+    configs = [MEMBERS[k].replace(batch_size=size) for k, size in ((1, 16), (2, 37), (4, 16), (0, 5))]
+    for config, member in zip(configs, run(configs, IMAGES, "resident"), strict=True):
+        assert_same(member, run([config], IMAGES, "resident")[0])
+
+
 def test_streamed_samples_are_augmented_alike() -> None:
     streamed = Problem(
         StreamedPart(IMAGES.train.x.numpy(), IMAGES.train.y, torch.device("cpu")), IMAGES.validation, 3, IMAGES.row_loss

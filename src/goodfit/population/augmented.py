@@ -18,7 +18,7 @@ def most_steps(configs: Sequence[Config], sample_shape: Sequence[int]) -> int | 
     """Return how many steps' samples may be held at once; None where nobody augments."""
     if not any(config.augment for config in configs):
         return None
-    return max(1, MOST_VALUES // (len(configs) * configs[0].batch_size * math.prod(sample_shape)))
+    return max(1, MOST_VALUES // (sum(config.batch_size for config in configs) * math.prod(sample_shape)))
 
 
 def augmented(
@@ -27,19 +27,22 @@ def augmented(
     """Return a part with every member's samples of S steps, changed as the member asks, and where they are in it.
 
     Args:
-        rows: K times int64 [S, B], rows of `part`.
+        rows: K times int64 [S, B], rows of `part`; B may differ between members.
         first_step: number of the first of the S steps.
     """
-    steps, batch = rows[0].shape
-    size = steps * batch
+    ends = np.cumsum([r.size for r in rows])
+    places = [np.arange(end - r.size, end).reshape(r.shape) for r, end in zip(rows, ends, strict=True)]
     every = torch.from_numpy(np.concatenate([r.ravel() for r in rows])).to(part.device)
-    x = part.x[every].reshape(len(configs), steps, batch, *part.sample_shape)
-    for names in {config.augment for config in configs if config.augment}:
-        alike = [k for k, config in enumerate(configs) if config.augment == names]
-        x[alike] = augment(x[alike], names, [configs[k].seed for k in alike], first_step)
+    x = part.x[every]
+    wanted = [(config.augment, r.shape) for config, r in zip(configs, rows, strict=True)]
+    for names, shape in sorted({(names, shape) for names, shape in wanted if names}):
+        alike = [k for k, one in enumerate(wanted) if one == (names, shape)]
+        own = torch.from_numpy(np.concatenate([places[k].ravel() for k in alike])).to(part.device)
+        images = x[own].reshape(len(alike), *shape, *part.sample_shape)
+        x[own] = augment(images, names, [configs[k].seed for k in alike], first_step).flatten(0, 2)
     if part.y.ndim == 1:
         y = part.y[every]
     else:
-        y = part.y.gather(1, every.reshape(len(configs), size)).ravel()
-    places = np.arange(len(configs) * size).reshape(len(configs), steps, batch)
-    return Part(x.flatten(0, 2), y), list(places)
+        member = torch.from_numpy(np.repeat(np.arange(len(rows)), [r.size for r in rows])).to(part.device)
+        y = part.y[member, every]
+    return Part(x, y), places
