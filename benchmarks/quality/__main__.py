@@ -25,7 +25,7 @@ import goodfit as gf
 from goodfit.paired import t_interval
 from goodfit.recipe import Recipe, run_recipe
 from goodfit.training import RunFolder
-from goodfit.wording import figure
+from goodfit.wording import count, figure
 
 HERE = Path(__file__).parent
 OURS = "goodfit"
@@ -114,7 +114,7 @@ def main() -> None:
     before = asked.out.read_text(encoding="utf-8") if asked.append and asked.out.exists() else "# Quality\n"
     limit = "" if asked.minutes is None else f" within {asked.minutes:g} minutes"
     about = (
-        f"goodfit {gf.__version__}, preset {asked.preset}{limit}, {asked.splits} splits (seeds), "
+        f"goodfit {gf.__version__}, preset {asked.preset}{limit}, {count(asked.splits, 'split')} (seeds), "
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}. Mean over the splits ± half "
         "the width of its 95 % interval (Student's t), seconds of one fit. ▲ goodfit is better than this model beyond "
         "noise, ▼ worse, = not to be told (paired over the splits)."
