@@ -44,6 +44,7 @@ def consider_views(choice: EnsembleChoice, model: Model, seconds: float | None =
         return Viewing(model, choice.prediction)
     task, viewing = choice.members.task, replace(model, views=True, temperature=1.0)
     images = task.raw("validation")
+    viewing.predict(images[:TRIED])  # the first time takes longer: memory is laid out, code loaded
     began = time.monotonic()
     viewing.predict(images[:TRIED])
     each = (time.monotonic() - began) / min(TRIED, len(images))

@@ -19,8 +19,8 @@ def forecast(configs: Sequence[Config], task: Task, device: str = "auto", measur
     """Return about how many seconds `goodfit.training.train` takes for configs if none of them stops early.
 
     Measured by some steps of the first members of every population, on the kernel that trains it (compiled before).
-    Nothing is remembered: the machine may have been quieter an hour ago. Left out: the time to make networks, draw
-    augmented samples, and keep results.
+    Nothing is remembered: the machine may have been quieter an hour ago. Left out: the time to make networks
+    and keep results.
 
     Args:
         measuring: seconds of these steps together, more or less; the more, the less it hangs on chance.

@@ -16,6 +16,7 @@ from goodfit.config import Config
 from goodfit.data.download import cache_folder
 from goodfit.nn.models import make_module
 from goodfit.population import KERNELS, Problem
+from goodfit.population.augmented import augmented, most_steps
 from goodfit.population.kernel import Batches
 from goodfit.population.workers import worker_count
 from goodfit.training.files import write_json
@@ -54,24 +55,26 @@ def measure(configs: Sequence[Config], problem: Problem, kernel: str, long_enoug
     configs = configs[:MEMBERS]
     alike = [configs[0].replace(seed=config.seed) for config in configs]
     members = KERNELS[kernel].make(alike, problem)
-    batch = min(configs[0].batch_size, len(problem.train))
+    batch, held = min(configs[0].batch_size, len(problem.train)), most_steps(alike, problem.input_shape)
+    most = min(MOST_STEPS, held or MOST_STEPS)
 
     def batches(steps: int) -> Batches:
         rows = np.arange(steps * batch).reshape(steps, batch) % len(problem.train)
         part, places = problem.train.fetch([rows] * len(alike))
+        if held is not None:
+            part, places = augmented(part, places, alike, 0)
         shape = (len(alike), steps)
         return Batches(part, places, np.full(shape, batch), np.ones(shape, np.float32), np.full(shape, 1e-4), 0)
 
     members.advance(batches(1))
-    steps = STEPS
+    steps = min(STEPS, most)
     while True:
-        work = batches(steps)
         started = time.perf_counter()
-        members.advance(work)
+        members.advance(batches(steps))
         seconds = time.perf_counter() - started
-        if seconds >= long_enough or steps >= MOST_STEPS:
+        if seconds >= long_enough or steps == most:
             return seconds / steps / len(alike)
-        steps *= 4
+        steps = min(4 * steps, most)
 
 
 def _mark(configs: Sequence[Config], problem: Problem, kernel: str) -> str:
