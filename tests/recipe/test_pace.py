@@ -69,8 +69,11 @@ def test_folds_stay_whole() -> None:
     assert len(folds) == 3 and all(len(found) == 10 for found in folds.values())
 
 
-def test_a_forecast_grows_with_the_work(house_task: gf.Task) -> None:
+def test_a_forecast_grows_with_the_work(house_task: gf.Task, monkeypatch: pytest.MonkeyPatch) -> None:
     few = gf.vary(gf.Config(width=64, epochs=10), seed=range(4))
     many = gf.vary(gf.Config(width=64, epochs=30), seed=range(12))
-    first = forecast(few, house_task)
-    assert first > 0 and forecast(many, house_task) == pytest.approx(9 * first, rel=0.9)
+    assert forecast(few, house_task) > 0
+    monkeypatch.setattr(
+        "goodfit.training.forecast.measure", lambda *_: 0.001
+    )  # what is measured varies with other work
+    assert forecast(many, house_task) == pytest.approx(9 * forecast(few, house_task))
