@@ -15,6 +15,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,33 +32,30 @@ HERE = Path(__file__).parent
 OURS = "goodfit"
 
 
-def train_ours(task: gf.Task, preset: str, seed: int, minutes: float | None) -> float:
+def train_ours(task: gf.Task, recipe: Recipe) -> float:
     """Return the test metric of a whole run, as `goodfit train` does it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run")
-        limit = None if minutes is None else 60 * minutes
-        report = run_recipe(task, Recipe(preset, seed, time_limit=limit), folder, "")
+        report = run_recipe(task, recipe, folder, "")
     return float(report["test"]["value"])
 
 
-def measure(
-    name: str, splits: int, preset: str, peers: Sequence[str], minutes: float | None
-) -> dict[str, list[tuple[float, float]]]:
+def measure(name: str, splits: int, recipe: Recipe, peers: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
     """Return for every model its test metric and seconds on each split; a model that fails gets NaN and is named."""
     found: dict[str, list[tuple[float, float]]] = {model: [] for model in (OURS, *peers)}
     for seed in range(splits):
         task = DATA[name](seed)
         for model in found:
-            value, seconds = _timed(_contest(model, task, preset, seed, minutes))
+            value, seconds = _timed(_contest(model, task, replace(recipe, seed=seed)))
             found[model].append((value, seconds))
             print(f"{name}, split {seed}: {model} {figure(value)} in {seconds:.0f} s", flush=True)
     return found
 
 
-def _contest(model: str, task: gf.Task, preset: str, seed: int, minutes: float | None) -> Callable[[], float]:
+def _contest(model: str, task: gf.Task, recipe: Recipe) -> Callable[[], float]:
     if model == OURS:
-        return lambda: train_ours(task, preset, seed, minutes)
-    return lambda: task.score(PEERS[model](task, seed), "test")
+        return lambda: train_ours(task, recipe)
+    return lambda: task.score(PEERS[model](task, recipe.seed), "test")
 
 
 def _timed(contest: Callable[[], float]) -> tuple[float, float]:
@@ -119,9 +117,10 @@ def main() -> None:
         "the width of its 95 % interval (Student's t), seconds of one fit. ▲ goodfit is better than this model beyond "
         "noise, ▼ worse, = not to be told (paired over the splits)."
     )
+    recipe = Recipe(asked.preset, time_limit=None if asked.minutes is None else 60 * asked.minutes)
     results, lines = {}, []
     for name in (name.strip() for name in asked.data.split(",")):
-        results[name] = measure(name, asked.splits, asked.preset, asked.peers.split(","), asked.minutes)
+        results[name] = measure(name, asked.splits, recipe, asked.peers.split(","))
         lines = table(results, {name: DATA[name](0) for name in results})
         # after each data set, so that an interrupt loses only the present one
         asked.out.write_text("\n".join([before, about, "", *lines, ""]), encoding="utf-8")

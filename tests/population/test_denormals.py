@@ -13,6 +13,7 @@ from goodfit.population.compiled.denormals import flush_denormals, restore_denor
 from goodfit.population.kernel import Batches
 from goodfit.population.resident import ResidentKernel
 
+on_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="denormals are flushed on x86 alone")
 SMALL = np.float32(1e-30)
 
 
@@ -29,7 +30,7 @@ def products(x: np.float32) -> tuple[np.float32, np.float32, np.float32]:
     return first, second, factors[0] * factors[1]
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="denormals are flushed on x86 alone")
+@on_x86
 def test_they_are_zero_in_between() -> None:
     first, second, third = products(SMALL)
     assert first == third == SMALL * np.float32(1e-10) != 0
@@ -46,7 +47,7 @@ def test_a_network_leaves_the_thread_as_it_was(width: object, monkeypatch: pytes
     assert SMALL * np.float32(1e-10) != 0
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="denormals are flushed on x86 alone")
+@on_x86
 def test_the_memory_of_an_optimiser_does_not_decay_into_them() -> None:
     """A column that is zero but in the first batch: Adam's first moment of its weights only decays from then on."""
     problem = make_problem(rows=40, columns=5, validation=0)

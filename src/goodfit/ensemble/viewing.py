@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from goodfit.data.views import views_of
 from goodfit.ensemble.choice import EnsembleChoice
@@ -44,11 +45,8 @@ def consider_views(choice: EnsembleChoice, model: Model, seconds: float | None =
         return Viewing(model, choice.prediction)
     task, viewing = choice.members.task, replace(model, views=True, temperature=1.0)
     images = task.raw("validation")
-    viewing.predict(images[:TRIED])  # the first time takes longer: memory is laid out, code loaded
-    began = time.monotonic()
-    viewing.predict(images[:TRIED])
-    each = (time.monotonic() - began) / min(TRIED, len(images))
-    if seconds is not None and each * (len(images) + len(task.rows("test"))) > seconds:
+    rows = len(images) + len(task.rows("test"))
+    if seconds is not None and rows * _seconds_each(viewing, images[:TRIED]) > seconds:
         return Viewing(model, choice.prediction, "The time limit left no time to look at images in several views.")
     predicted = viewing.predict(images)
     before, after = _losses(choice, choice.prediction), _losses(choice, predicted)
@@ -62,6 +60,13 @@ def consider_views(choice: EnsembleChoice, model: Model, seconds: float | None =
         return Viewing(model, choice.prediction, f"{text}not better beyond noise, so each is looked at once.")
     viewing = choice.favouring(viewing.judged_by(choice.pool.truth, predicted, calibrate=True), predicted)
     return Viewing(viewing, predicted, f"{text}better beyond noise, so that is how the model predicts.")
+
+
+def _seconds_each(model: Model, images: pd.DataFrame | np.ndarray) -> float:
+    model.predict(images)  # the first time takes longer: memory is laid out, code loaded
+    began = time.monotonic()
+    model.predict(images)
+    return (time.monotonic() - began) / len(images)
 
 
 def _losses(choice: EnsembleChoice, predicted: np.ndarray) -> np.ndarray:

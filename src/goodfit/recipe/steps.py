@@ -143,8 +143,8 @@ class Steps:
 
     def _find_pace(self) -> dict[str, Any]:
         whole = self._uninformed()
-        left = self.clock.left_for_candidates() or 0.0
-        seconds = forecast(whole, self.task, self._device, MEASURING_SHARE * left)
+        measuring = MEASURING_SHARE * (self.clock.left_for_candidates() or 0.0)
+        seconds = forecast(whole, self.task, self._device, measuring)
         # what comes before and after the candidates costs these shares of them; with few settings no change is affordable
         settings = len({config.point() for config in whole})
         beside = COARSE_SHARE + (IMPROVEMENT_SHARE if settings * IMPROVEMENT_SHARE >= 1 else 0.0)

@@ -177,6 +177,30 @@ def _filters(op, p):
 
 
 @loop
+def _gamma(op, p):
+    """Batch norm's gamma, or the gradient of it."""
+    return p[op[WEIGHT] : op[WEIGHT] + op[C]]
+
+
+@loop
+def _beta(op, p):
+    """Batch norm's beta, or the gradient of it."""
+    return p[op[BIAS] : op[BIAS] + op[C]]
+
+
+@loop
+def _mean(op, saved):
+    """Of the batch, as batch norm keeps it."""
+    return saved[op[SAVED] : op[SAVED] + op[C]]
+
+
+@loop
+def _rstd(op, saved):
+    """1 / standard deviation of the batch."""
+    return saved[op[SAVED] + op[C] : op[SAVED] + 2 * op[C]]
+
+
+@loop
 def _choice(op, choice, y):
     """What max pooling chose for its output y."""
     b = y.shape[3]
@@ -193,20 +217,18 @@ def _image_forward(op, numbers, training, p, state, values, saved, choice, scrat
         bias = p[op[BIAS] : op[BIAS] + filters] if op[BIAS] >= 0 else np.zeros(filters, np.float32)
         conv_forward(x, _filters(op, p), bias, op[STRIDE], op[PADDING], y, scratch)
     elif op[KIND] == BATCH_NORM:
-        n, at = op[C], op[SAVED]
-        gamma, beta = p[op[WEIGHT] : op[WEIGHT] + n], p[op[BIAS] : op[BIAS] + n]
-        mean, variance = state[op[STATE] : op[STATE] + n], state[op[STATE] + n : op[STATE] + 2 * n]
+        n = op[C]
         batch_norm_forward(
-            x.reshape(n, -1), gamma, beta, mean, variance, numbers[MOMENTUM], numbers[EPS], training,
-            saved[at : at + n], saved[at + n : at + 2 * n], y.reshape(n, -1),
+            x.reshape(n, -1), _gamma(op, p), _beta(op, p), state[op[STATE] : op[STATE] + n],
+            state[op[STATE] + n : op[STATE] + 2 * n], numbers[MOMENTUM], numbers[EPS], training, _mean(op, saved),
+            _rstd(op, saved), y.reshape(n, -1),
         )  # fmt: skip
     elif op[KIND] == NORM_POOL:
-        n, at = op[C], op[SAVED]
-        gamma, beta = p[op[WEIGHT] : op[WEIGHT] + n], p[op[BIAS] : op[BIAS] + n]
-        mean, variance = state[op[STATE] : op[STATE] + n], state[op[STATE] + n : op[STATE] + 2 * n]
+        n = op[C]
         norm_pool_forward(
-            x, gamma, beta, mean, variance, numbers[MOMENTUM], numbers[EPS], training, op[KERNEL_H],
-            saved[at : at + n], saved[at + n : at + 2 * n], y, _choice(op, choice, y),
+            x, _gamma(op, p), _beta(op, p), state[op[STATE] : op[STATE] + n],
+            state[op[STATE] + n : op[STATE] + 2 * n], numbers[MOMENTUM], numbers[EPS], training, op[KERNEL_H],
+            _mean(op, saved), _rstd(op, saved), y, _choice(op, choice, y),
         )  # fmt: skip
     elif op[KIND] == MAX_POOL:
         max_pool_forward(x, op[KERNEL_H], y, _choice(op, choice, y))
@@ -226,16 +248,15 @@ def _image_backward(op, p, g, values, deltas, saved, choice, scratch, b):
         if op[IN] > 0:
             conv_backward_input(dy, _filters(op, p), op[STRIDE], op[PADDING], dx, scratch)
     elif op[KIND] == BATCH_NORM:
-        n, at = op[C], op[SAVED]
+        n = op[C]
         batch_norm_backward(
-            dy.reshape(n, -1), x.reshape(n, -1), p[op[WEIGHT] : op[WEIGHT] + n], saved[at : at + n],
-            saved[at + n : at + 2 * n], dx.reshape(n, -1), g[op[WEIGHT] : op[WEIGHT] + n], g[op[BIAS] : op[BIAS] + n],
+            dy.reshape(n, -1), x.reshape(n, -1), _gamma(op, p), _mean(op, saved), _rstd(op, saved), dx.reshape(n, -1),
+            _gamma(op, g), _beta(op, g),
         )  # fmt: skip
     elif op[KIND] == NORM_POOL:
-        n, at = op[C], op[SAVED]
         norm_pool_backward(
-            dy, _choice(op, choice, dy), x, p[op[WEIGHT] : op[WEIGHT] + n], saved[at : at + n],
-            saved[at + n : at + 2 * n], op[KERNEL_H], dx, g[op[WEIGHT] : op[WEIGHT] + n], g[op[BIAS] : op[BIAS] + n],
+            dy, _choice(op, choice, dy), x, _gamma(op, p), _mean(op, saved), _rstd(op, saved), op[KERNEL_H], dx,
+            _gamma(op, g), _beta(op, g),
         )  # fmt: skip
     elif op[KIND] == MAX_POOL:
         max_pool_backward(dy, _choice(op, choice, dy), op[KERNEL_H], dx)
