@@ -1,12 +1,16 @@
 """Compiled image layers give what PyTorch gives, whatever the size, the stride and the number of samples."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from goodfit.population.compiled import convolution, images
+from goodfit.population.compiled import direct, images, winograd
 
 # channels, height, width, filters, kernel height, kernel width, stride, padding, batch
 CONVOLUTIONS = [
@@ -34,50 +38,98 @@ def same(ours: np.ndarray, theirs: torch.Tensor, tolerance: float = 1e-5) -> Non
 
 @pytest.mark.parametrize(("c", "h", "w", "o", "kh", "kw", "stride", "padding", "batch"), CONVOLUTIONS)
 def test_convolution(c: int, h: int, w: int, o: int, kh: int, kw: int, stride: int, padding: int, batch: int) -> None:
+    _check(
+        (batch, c, h, w), (o, c, kh, kw), stride, padding,
+        size=direct.scratch_size(c, h, w, o, kh, kw, padding),
+        forward=lambda x, weight, bias, out, scratch: direct.forward(x, weight, bias, stride, padding, out, scratch),
+        backward_weight=lambda x, dz, dw, db, scratch: direct.backward_weight(x, dz, stride, padding, dw, db, scratch),
+        backward_input=lambda dz, weight, dx, scratch: direct.backward_input(dz, weight, stride, padding, dx, scratch),
+    )  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    channels=st.integers(1, 40), filters=st.integers(1, 80), height=st.integers(3, 15), width=st.integers(3, 15),
+    padding=st.integers(0, 2), batch=st.integers(1, 40),
+)  # fmt: skip
+@example(channels=32, filters=64, height=14, width=14, padding=1, batch=64)
+@example(channels=64, filters=128, height=7, width=7, padding=1, batch=19)
+def test_winograd_convolution(channels: int, filters: int, height: int, width: int, padding: int, batch: int) -> None:
+    """Whatever the shape, also where it would not be chosen."""
+    _check(
+        (batch, channels, height, width), (filters, channels, 3, 3), 1, padding,
+        size=winograd.scratch_size(channels, filters),
+        forward=lambda x, weight, bias, out, scratch: winograd.correlate(
+            x, weight, bias, False, padding, out, scratch
+        ),
+        backward_weight=lambda x, dz, dw, db, scratch: winograd.backward_weight(x, dz, padding, dw, db, scratch),
+        backward_input=lambda dz, weight, dx, scratch: winograd.correlate(
+            dz, weight, np.zeros(channels, np.float32), True, padding, dx, scratch
+        ),
+    )  # fmt: skip
+
+
+def test_filters_are_transformed_where_that_saves_products() -> None:
+    assert winograd.pays(32, 64, 14, 14)
+    assert winograd.pays(64, 128, 7, 7)
+    assert not winograd.pays(1, 32, 28, 28)
+    assert not winograd.pays(64, 64, 4, 4)
+
+
+def _check(
+    inputs: tuple[int, ...], filters: tuple[int, ...], stride: int, padding: int, *, size: int,
+    forward: Callable[..., None], backward_weight: Callable[..., None], backward_input: Callable[..., None],
+) -> None:  # fmt: skip
     random = torch.Generator().manual_seed(1)
-    x = torch.randn(batch, c, h, w, generator=random, requires_grad=True)
-    weight = torch.randn(o, c, kh, kw, generator=random, requires_grad=True)
-    bias = torch.randn(o, generator=random, requires_grad=True)
+    x = torch.randn(inputs, generator=random, requires_grad=True)
+    weight = torch.randn(filters, generator=random, requires_grad=True)
+    bias = torch.randn(filters[0], generator=random, requires_grad=True)
     z = functional.conv2d(x, weight, bias, stride, padding)
     dz = torch.randn(z.shape, generator=random)
     z.backward(dz)
     # NaN shows what is read before it is written, and what lies behind must stay
-    size = convolution.conv_scratch(c, h, w, o, kh, kw, padding)
     memory = np.full(size + 1000, 7, np.float32)
     scratch = memory[:size]
     scratch[:] = np.nan
 
     ours = np.full_like(innermost(z), np.nan)
-    convolution.conv_forward(
-        innermost(x), weight.detach().numpy(), bias.detach().numpy(), stride, padding, ours, scratch
-    )
+    forward(innermost(x), weight.detach().numpy(), bias.detach().numpy(), ours, scratch)
     same(ours, z.movedim(0, -1))
 
     scratch[:] = np.nan
-    dw, db = np.full((o, c, kh, kw), np.nan, np.float32), np.full(o, np.nan, np.float32)
-    convolution.conv_backward_weight(innermost(x), innermost(dz), stride, padding, dw, db, scratch)
+    dw, db = np.full(filters, np.nan, np.float32), np.full(filters[0], np.nan, np.float32)
+    backward_weight(innermost(x), innermost(dz), dw, db, scratch)
     same(dw, weight.grad)
     same(db, bias.grad)
 
     scratch[:] = np.nan
     dx = np.full_like(innermost(x), np.nan)
-    convolution.conv_backward_input(innermost(dz), weight.detach().numpy(), stride, padding, dx, scratch)
+    backward_input(innermost(dz), weight.detach().numpy(), dx, scratch)
     same(dx, x.grad.movedim(0, -1))
     assert (memory[size:] == 7).all()
 
 
-def test_a_sample_does_not_depend_on_its_place_in_the_batch_or_in_memory() -> None:
+@pytest.mark.parametrize("way", ["direct", "winograd"])
+def test_a_sample_does_not_depend_on_its_place_in_the_batch_or_in_memory(way: str) -> None:
     random = np.random.default_rng(2)
     memory = random.standard_normal(3 * 9 * 9 * 40 + 3, np.float32)
     w, bias = random.standard_normal((7, 3, 3, 3), np.float32), np.ones(7, np.float32)
-    scratch = np.empty(convolution.conv_scratch(3, 9, 9, 7, 3, 3, 1) + 1, np.float32)
+    sizes = direct.scratch_size(3, 9, 9, 7, 3, 3, 1), winograd.scratch_size(3, 7)
+    scratch = np.empty(max(sizes) + 1, np.float32)
     x = memory[:-3].reshape(3, 9, 9, 40)
     moved = memory.copy()[3:]
     moved[:] = memory[:-3]
     out, again, part = (np.empty((7, 9, 9, batch), np.float32) for batch in (40, 40, 5))
-    convolution.conv_forward(x, w, bias, 1, 1, out, scratch)
-    convolution.conv_forward(moved.reshape(x.shape), w, bias, 1, 1, again, scratch[1:])
-    convolution.conv_forward(np.ascontiguousarray(x[..., 30:35]), w, bias, 1, 1, part, scratch)
+
+    def convolve(x: np.ndarray, out: np.ndarray, scratch: np.ndarray) -> None:
+        if way == "direct":
+            direct.forward(x, w, bias, 1, 1, out, scratch)
+        else:
+            winograd.correlate(x, w, bias, False, 1, out, scratch)
+
+    convolve(x, out, scratch)
+    convolve(moved.reshape(x.shape), again, scratch[1:])
+    convolve(np.ascontiguousarray(x[..., 30:35]), part, scratch)
     assert np.array_equal(out, again)
     assert np.array_equal(out[..., 30:35], part)
 

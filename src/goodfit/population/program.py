@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from goodfit.population.chain import Link
+from goodfit.population.compiled import direct, winograd
 from goodfit.population.compiled import program as column
-from goodfit.population.compiled.convolution import conv_scratch
+from goodfit.population.compiled.image_steps import AT_ONCE, MOST_PRODUCTS
 from goodfit.population.compiled.passes import ACTIVATION_CODES
 from goodfit.population.compiled.small import SMALL
 
@@ -41,6 +42,12 @@ class Program:
     small: bool
 
     @property
+    def ways(self) -> set[int]:
+        """How the convolutions are computed (see `goodfit.population.compiled.routines`)."""
+        convolutions = self.ops[self.ops[:, column.KIND] == column.CONVOLUTION]
+        return set(convolutions[:, column.TRANSFORMED].tolist())
+
+    @property
     def has_images(self) -> bool:
         """Whether there is more than the layers of a perceptron."""
         return bool((self.ops[:, column.KIND] > column.DROPOUT).any())
@@ -62,12 +69,14 @@ def compile_chain(links: Sequence[Link], places: Mapping[str, int], states: Mapp
         at, end = -1, 0
     for number, (link, row) in enumerate(zip(links, rows, strict=True)):
         row[column.IN] = at
+        follower = links[number + 1].kind if number + 1 < len(links) else ""
         if link.kind not in ("activation", "dropout"):
             # rows count from 1 where a batch is not in the arena, for 0 means the network's input
             end = max(end, 1)
-            at, end = end, end + row[column.N_OUT]
+            if link.kind == "convolution" and follower == "norm-pool":
+                row[column.CODE] = rows[number + 1][column.CODE] = _sharing(link, first=at == 0)
+            at, end = end, end + _kept(row)
         row[column.OUT] = at
-        follower = links[number + 1].kind if number + 1 < len(links) else ""
         if link.kind == "linear" and follower == "activation":
             row[column.CODE], rows[number + 1][column.BIAS] = 1, row[column.BIAS]
         if link.kind in ("batch-norm", "norm-pool"):
@@ -75,8 +84,7 @@ def compile_chain(links: Sequence[Link], places: Mapping[str, int], states: Mapp
         if link.kind in ("max-pool", "norm-pool"):
             row[column.CHOICE], choices = choices, choices + row[column.N_OUT]
         if link.kind == "convolution":
-            c, h, w = link.before
-            scratch = max(scratch, conv_scratch(c, h, w, link.after[0], *link.kernel, link.padding))
+            scratch = max(scratch, _scratch(link, row[column.TRANSFORMED]))
     return Program(
         ops=np.array(rows, np.int64),
         numbers=np.array([[link.rate, link.momentum, link.eps] for link in links]),
@@ -84,6 +92,26 @@ def compile_chain(links: Sequence[Link], places: Mapping[str, int], states: Mapp
         inputs=inputs, outputs=math.prod(links[-1].after), units=end, saved=saved, choices=choices, scratch=scratch,
         small=small,
     )  # fmt: skip
+
+
+def _scratch(link: Link, transformed: int) -> int:
+    """Return how many float32 a convolution needs."""
+    if transformed:
+        return int(winograd.scratch_size(link.before[0], link.after[0]))
+    return int(direct.scratch_size(*link.before, link.after[0], *link.kernel, link.padding))
+
+
+def _sharing(link: Link, first: bool) -> int:
+    """Say what a convolution shares with the batch norm, ReLU and max pooling after it."""
+    products = link.before[0] * math.prod(link.kernel)
+    return column.AS_ONE if first and products <= MOST_PRODUCTS else column.IN_PLACE
+
+
+def _kept(row: list[int]) -> int:
+    """Return how many values of a sample an operation's output needs memory for."""
+    if row[column.KIND] == column.CONVOLUTION and row[column.CODE] == column.AS_ONE:
+        return min(AT_ONCE, row[column.C_OUT]) * row[column.H_OUT] * row[column.W_OUT]
+    return row[column.N_OUT]
 
 
 def _with_slopes(links: Sequence[Link]) -> list[Link]:
@@ -140,10 +168,13 @@ def _row(link: Link, places: Mapping[str, int], states: Mapping[str, int]) -> li
     row[column.WEIGHT] = places.get(f"{link.name}.weight", -1)
     row[column.BIAS] = places.get(f"{link.name}.bias", -1)
     row[column.STATE] = states.get(f"{link.name}.running_mean", -1)
+    row[column.VARIANCE] = states.get(f"{link.name}.running_var", -1)
     row[column.C : column.W + 1] = _as_image(link.before)
     row[column.C_OUT : column.W_OUT + 1] = _as_image(link.after)
     row[column.KERNEL_H], row[column.KERNEL_W] = link.kernel
     row[column.STRIDE], row[column.PADDING] = link.stride, link.padding
+    if link.kind == "convolution" and (*link.kernel, link.stride) == (3, 3, 1) and link.padding <= 2:
+        row[column.TRANSFORMED] = int(winograd.pays(link.before[0], *link.after))
     return row
 
 

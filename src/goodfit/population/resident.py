@@ -20,15 +20,17 @@ from goodfit.nn.dropout import key_dropouts
 from goodfit.nn.models import STRUCTURE
 from goodfit.optim.optimisers import find_optimiser, hyper_table
 from goodfit.population.chain import Link, NotAChain, read_chain
+from goodfit.population.compiled.image_steps import ImageMemory
 from goodfit.population.compiled.losses import LOSS_CODES
 from goodfit.population.compiled.optimisers import OPTIMISER_CODES
 from goodfit.population.compiled.passes import ACTIVATION_CODES
+from goodfit.population.compiled.routines import routines
 from goodfit.population.compiled.small import BLOCK, train_small
 from goodfit.population.compiled.steps import predict, train_steps
 from goodfit.population.compiled.vectors import LANES
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.problem import Part, Problem
-from goodfit.population.program import Program, compile_chain
+from goodfit.population.program import compile_chain
 from goodfit.population.start import first_network
 from goodfit.population.workers import for_each, one_blas_thread
 from goodfit.randomness import dropout_keys
@@ -115,6 +117,7 @@ class _Member:
         self._places, self._states = _places(parameters), _places(running)
         self._p, self._state = _flat(parameters), _flat(running)
         self.program = compile_chain(links, self._places, self._states)
+        self._routines = routines(self.program.ways)
         slots = len(find_optimiser(config.optimiser).slots)
         self._g = np.zeros_like(self._p)
         self._slots = [np.zeros_like(self._p) if slot < slots else _NOTHING for slot in range(2)]
@@ -139,7 +142,7 @@ class _Member:
         else:
             size = program.units * rows.shape[1]
             arenas = _memory.parts(size, size, size, program.inputs * rows.shape[1], program.saved, program.scratch)
-            images = (*arenas[4:5], _choices(program, rows.shape[1]), arenas[5]) if program.has_images else None
+            images = self._image_memory(rows.shape[1], *arenas[4:])
             train_steps(
                 *data, *weights, self._state, hyper, loss, *added, optimiser, *arenas[:4], self._dropped, losses, images
             )  # fmt: skip
@@ -153,7 +156,7 @@ class _Member:
         values, slopes, batch, saved, scratch = _memory.parts(
             size, size, program.inputs * rows, program.saved, program.scratch
         )
-        images = (saved, _choices(program, rows), scratch) if program.has_images else None
+        images = self._image_memory(rows, saved, scratch)
         predict(x, program.ops, program.numbers, self._p, self._state, values, slopes, batch, rows, out, images)
         return out
 
@@ -170,6 +173,11 @@ class _Member:
             else:
                 found[name] = torch.tensor(steps)  # num_batches_tracked
         return found
+
+    def _image_memory(self, rows: int, saved: np.ndarray, scratch: np.ndarray) -> ImageMemory | None:
+        if not self.program.has_images:
+            return None
+        return ImageMemory(saved, np.empty(self.program.choices * rows, np.uint8), scratch, self._routines)
 
     def _keys(self, first_step: int, steps: int) -> np.ndarray:
         """Return the keys of dropout and DropConnect: uint64 [S, ops]."""
@@ -197,10 +205,6 @@ class _Memory(threading.local):
 
 
 _memory = _Memory()
-
-
-def _choices(program: Program, rows: int) -> np.ndarray:
-    return np.empty(program.choices * rows, np.uint8)
 
 
 def _places(tensors: dict[str, Tensor] | dict[str, nn.Parameter]) -> dict[str, int]:

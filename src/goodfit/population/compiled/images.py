@@ -3,7 +3,16 @@
 import numpy as np
 
 from goodfit.population.compiled.jit import loop
-from goodfit.population.compiled.vectors import LANES, add, load, multiply_add, splat, total_of
+from goodfit.population.compiled.vectors import (
+    LANES,
+    add,
+    load,
+    multiply_add,
+    splat,
+    store,
+    total_of,
+    where_equal,
+)
 
 F = np.float32
 _ZERO, _ONE = F(0), F(1)
@@ -102,18 +111,11 @@ def batch_norm_backward(dout, x, gamma, mean, rstd, dx, dgamma, dbeta):
 
     Shape: dout, x and dx [C, N]; all others [C].
     """
+    n = F(x.shape[1])
     for c in range(x.shape[0]):
-        dgamma[c], dbeta[c] = _unnormalise(dout[c], x[c], gamma[c], mean[c], rstd[c], dx[c])
-
-
-@loop
-def _unnormalise(dout, x, gamma, mean, rstd, dx):
-    """Write the gradient of one channel's input to dx; return those of its gamma and beta."""
-    n = F(x.size)
-    total, product = _sum_and_product(dout, x, mean)
-    dgamma = product * rstd
-    _unscale(dout, x, mean, gamma * rstd, total / n, dgamma * rstd / n, dx)
-    return dgamma, total
+        dbeta[c], product = _sum_and_product(dout[c], x[c], mean[c])
+        dgamma[c] = product * rstd[c]
+        _unscale(dout[c], x[c], mean[c], gamma[c] * rstd[c], dbeta[c] / n, dgamma[c] * rstd[c] / n, dx[c])
 
 
 @loop
@@ -163,15 +165,10 @@ def max_pool_backward(dout, where, k, dx):
     """
     _clear_margin(k, dx)
     for c in range(dout.shape[0]):
-        _route_channel(dout[c], where[c], k, dx[c])
-
-
-@loop
-def _route_channel(dout, where, k, dx):
-    for y in range(dout.shape[0]):
-        for i in range(dout.shape[1]):
-            for t in range(k * k):
-                _route(dout[y, i], where[y, i], np.uint8(t), dx[y * k + t // k, i * k + t % k])
+        for y in range(dout.shape[1]):
+            for i in range(dout.shape[2]):
+                for t in range(k * k):
+                    _route(dout[c, y, i], where[c, y, i], np.uint8(t), dx[c, y * k + t // k, i * k + t % k])
 
 
 @loop
@@ -208,7 +205,8 @@ def norm_pool_forward(
             for i in range(out.shape[2]):
                 best, tap = out[c, y, i], where[c, y, i]
                 _scale(x[c, y * k, i * k], mean[c], scale, beta[c], best)
-                tap[:] = np.uint8(0)
+                for b in range(tap.size):
+                    tap[b] = np.uint8(0)
                 for t in range(1, k * k):
                     pixels = x[c, y * k + t // k, i * k + t % k]
                     _larger_scaled(pixels, mean[c], scale, beta[c], np.uint8(t), best, tap)
@@ -234,15 +232,70 @@ def _rectify(nothing, best, tap):
 
 @loop
 def norm_pool_backward(dout, where, x, gamma, mean, rstd, k, dx, dgamma, dbeta):
-    """Write the gradients of `norm_pool_forward` in training.
+    """Write the gradients of `norm_pool_forward` in training; dx may be x.
 
     Shape: dout and where [C, H // k, W // k, B]; x and dx [C, H, W, B]; all others [C]; k a number.
     """
-    _clear_margin(k, dx)
+    n = F(x[0].size)
     for c in range(x.shape[0]):
-        _route_channel(dout[c], where[c], k, dx[c])
-        flat = dx[c].reshape(-1)
-        dgamma[c], dbeta[c] = _unnormalise(flat, x[c].reshape(-1), gamma[c], mean[c], rstd[c], flat)
+        dbeta[c], product = _sum_and_product_chosen(dout[c], where[c], x[c], mean[c], k)
+        dgamma[c] = product * rstd[c]
+        offset, slope = dbeta[c] / n, dgamma[c] * rstd[c] / n
+        _unscale_chosen(dout[c], where[c], x[c], mean[c], gamma[c] * rstd[c], offset, slope, k, dx[c])
+
+
+@loop
+def _sum_and_product_chosen(dout, where, x, mean, k):
+    """The sums of dout and of dout (x - mean), x being the pixel of each window that was let through."""
+    height, width, batch = dout.shape
+    gradients, pixels, taps = dout.reshape(-1), x.reshape(-1), where.reshape(-1)
+    nothing, whole = np.uint8(k * k), batch // LANES * LANES
+    zero, shift = splat(_ZERO), splat(-mean)
+    sums, products, total, product = zero, zero, _ZERO, _ZERO
+    for y in range(height):
+        for i in range(width):
+            at, corner = (y * width + i) * batch, (y * k * x.shape[1] + i * k) * batch
+            for b in range(0, whole, LANES):
+                chosen = zero
+                for t in range(k * k):
+                    pixel = load(pixels, corner + (t // k * x.shape[1] + t % k) * batch + b)
+                    chosen = where_equal(taps, at + b, np.uint8(t), pixel, chosen)
+                passed = where_equal(taps, at + b, nothing, zero, load(gradients, at + b))
+                sums, products = add(sums, passed), multiply_add(passed, add(chosen, shift), products)
+            for b in range(whole, batch):
+                t = np.int64(taps[at + b])
+                if t < k * k:
+                    pixel = pixels[corner + (t // k * x.shape[1] + t % k) * batch + b]
+                    total += gradients[at + b]
+                    product += gradients[at + b] * (pixel - mean)
+    return total + total_of(sums), product + total_of(products)
+
+
+@loop
+def _unscale_chosen(dout, where, x, mean, scale, offset, slope, k, dx):
+    """Write scale (d - offset - (x - mean) slope), d being dout where a pixel was let through and 0 elsewhere."""
+    height, width, batch = dout.shape
+    gradients, taps, pixels, out = dout.reshape(-1), where.reshape(-1), x.reshape(-1), dx.reshape(-1)
+    whole = batch // LANES * LANES
+    zero, shift, factor = splat(_ZERO), splat(-mean), splat(scale)
+    constant, steep = splat(-scale * offset), splat(-scale * slope)
+    for y in range(height):
+        for i in range(width):
+            for t in range(k * k):
+                at = (y * width + i) * batch
+                pixel = ((y * k + t // k) * x.shape[1] + i * k + t % k) * batch
+                for b in range(0, whole, LANES):
+                    d = where_equal(taps, at + b, np.uint8(t), load(gradients, at + b), zero)
+                    rest = multiply_add(add(load(pixels, pixel + b), shift), steep, constant)
+                    store(out, pixel + b, multiply_add(d, factor, rest))
+                for b in range(whole, batch):
+                    d = gradients[at + b] if taps[at + b] == t else _ZERO
+                    out[pixel + b] = scale * (d - offset - (pixels[pixel + b] - mean) * slope)
+    # the pixels right and below that no window covers
+    for y in range(x.shape[0]):
+        for i in range(width * k if y < height * k else 0, x.shape[1]):
+            for b in range(batch):
+                dx[y, i, b] = scale * (-offset - (x[y, i, b] - mean) * slope)
 
 
 @loop
@@ -260,7 +313,7 @@ def avg_pool_forward(x, k, out):
 
 @loop
 def _window_mean(x, top, left, kh, kw, weight, out):
-    out[:] = x[top, left]
+    _scale(x[top, left], _ZERO, _ONE, _ZERO, out)
     for t in range(1, kh * kw):
         _accumulate(x[top + t // kw, left + t % kw], out)
     for b in range(out.size):

@@ -9,21 +9,26 @@ LINEAR, ACTIVATION, DROPOUT, CONVOLUTION, BATCH_NORM, MAX_POOL, AVERAGE_POOL, NO
 
 (
     KIND,
-    # activation: its code; linear and convolution: 1 if the activation that follows adds the bias;
-    # dropout: 1 for alpha-dropout
+    # activation: its code; linear: 1 if the activation that follows adds the bias; dropout: 1 for alpha-dropout;
+    # convolution and norm-pool after it: one of the three below
     CODE,
     IN, OUT,  # first row of input and output in the arena
     N_IN, N_OUT,  # units of a sample's input and output
     WEIGHT, BIAS,  # where the parameters begin; -1 is none
-    STATE,  # batch norm: where running mean and variance begin
+    STATE, VARIANCE,  # batch norm: where running mean and running variance begin
     SAVED,  # batch norm: where mean and 1 / standard deviation of the batch are kept
     CHOICE,  # max pooling: the first row of what was chosen
     C, H, W,  # images: channels, height and width before
     C_OUT, H_OUT, W_OUT,  # and after
     KERNEL_H, KERNEL_W, STRIDE, PADDING,
+    TRANSFORMED,  # convolution: 1 by Winograd's algorithm, 0 product by product
     FIELDS,
-) = range(22)  # fmt: skip
+) = range(24)  # fmt: skip
 """Columns of the table."""
+
+APART, IN_PLACE, AS_ONE = range(3)
+"""What a convolution and a norm-pool after it share: nothing; memory, for the gradient of what lies between them takes its place;
+or everything, for that is made a few channels at a time (`goodfit.population.compiled.image_steps`)."""
 
 RATE, MOMENTUM, EPS, NUMBERS = range(4)
 """Columns of the table of real numbers: dropout (or DropConnect) rate; batch norm's momentum and epsilon."""

@@ -6,55 +6,27 @@ loop of their own (`goodfit.population.compiled.small`).
 
 import numpy as np
 
-from goodfit.population.compiled.convolution import conv_backward_input, conv_backward_weight, conv_forward
 from goodfit.population.compiled.denormals import flush_denormals, restore_denormals
-from goodfit.population.compiled.images import (
-    avg_pool_backward,
-    avg_pool_forward,
-    batch_norm_backward,
-    batch_norm_forward,
-    max_pool_backward,
-    max_pool_forward,
-    norm_pool_backward,
-    norm_pool_forward,
-)
+from goodfit.population.compiled.image_steps import image_backward, image_forward
 from goodfit.population.compiled.jit import loop, sums
 from goodfit.population.compiled.losses import add_loss
 from goodfit.population.compiled.optimisers import penalise, update
 from goodfit.population.compiled.passes import activate, drop_units, drop_weights, times
 from goodfit.population.compiled.program import (
     ACTIVATION,
-    BATCH_NORM,
     BIAS,
-    C_OUT,
-    CHOICE,
     CODE,
-    CONVOLUTION,
     DROPOUT,
-    EPS,
-    H_OUT,
     IN,
-    KERNEL_H,
-    KERNEL_W,
     KIND,
     LINEAR,
-    MAX_POOL,
-    MOMENTUM,
     N_IN,
     N_OUT,
-    NORM_POOL,
     OUT,
-    PADDING,
     RATE,
-    SAVED,
-    STATE,
-    STRIDE,
-    W_OUT,
     WEIGHT,
-    C,
-    H,
-    W,
-)  # fmt: skip
+)
+from goodfit.population.compiled.vectors import address
 
 F = np.float32
 _ZERO, _ONE = F(0), F(1)
@@ -111,17 +83,6 @@ def _add_up(dz, db):
 
 
 @loop
-def _at(array, index):
-    """The address of an element of 4 bytes."""
-    return array.ctypes.data + 4 * index
-
-
-@loop
-def _image(values, at, channels, height, width, b):
-    return values[at * b : (at + channels * height * width) * b].reshape(channels, height, width, b)
-
-
-@loop
 def _linear_forward(op, rate, key, training, p, dropped, batch, values, b):
     n_in, n_out, at = op[N_IN], op[N_OUT], op[WEIGHT]
     source = p
@@ -161,107 +122,12 @@ def _linear_backward(op, rate, key, p, g, dropped, batch, values, deltas, b):
 
 @loop
 def _activation_forward(op, p, values, slopes, b):
-    value_at, slope_at = _at(values, op[OUT] * b), _at(slopes, op[OUT] * b)
+    value_at, slope_at = address(values, op[OUT] * b), address(slopes, op[OUT] * b)
     if op[BIAS] < 0:
         activate(op[CODE], value_at, slope_at, op[N_OUT] * b, _ZERO)
     else:
         for u in range(op[N_OUT]):
             activate(op[CODE], value_at + 4 * u * b, slope_at + 4 * u * b, b, p[op[BIAS] + u])
-
-
-@loop
-def _filters(op, p):
-    return p[op[WEIGHT] : op[WEIGHT] + op[C_OUT] * op[C] * op[KERNEL_H] * op[KERNEL_W]].reshape(
-        op[C_OUT], op[C], op[KERNEL_H], op[KERNEL_W]
-    )
-
-
-@loop
-def _gamma(op, p):
-    """Batch norm's gamma, or the gradient of it."""
-    return p[op[WEIGHT] : op[WEIGHT] + op[C]]
-
-
-@loop
-def _beta(op, p):
-    """Batch norm's beta, or the gradient of it."""
-    return p[op[BIAS] : op[BIAS] + op[C]]
-
-
-@loop
-def _mean(op, saved):
-    """Of the batch, as batch norm keeps it."""
-    return saved[op[SAVED] : op[SAVED] + op[C]]
-
-
-@loop
-def _rstd(op, saved):
-    """1 / standard deviation of the batch."""
-    return saved[op[SAVED] + op[C] : op[SAVED] + 2 * op[C]]
-
-
-@loop
-def _choice(op, choice, y):
-    """What max pooling chose for its output y."""
-    b = y.shape[3]
-    return choice[op[CHOICE] * b : (op[CHOICE] + op[N_OUT]) * b].reshape(y.shape)
-
-
-@loop
-def _image_forward(op, numbers, training, p, state, values, saved, choice, scratch, b):
-    """Convolution, batch norm, pooling."""
-    x = _image(values, op[IN], op[C], op[H], op[W], b)
-    y = _image(values, op[OUT], op[C_OUT], op[H_OUT], op[W_OUT], b)
-    if op[KIND] == CONVOLUTION:
-        filters = op[C_OUT]
-        bias = p[op[BIAS] : op[BIAS] + filters] if op[BIAS] >= 0 else np.zeros(filters, np.float32)
-        conv_forward(x, _filters(op, p), bias, op[STRIDE], op[PADDING], y, scratch)
-    elif op[KIND] == BATCH_NORM:
-        n = op[C]
-        batch_norm_forward(
-            x.reshape(n, -1), _gamma(op, p), _beta(op, p), state[op[STATE] : op[STATE] + n],
-            state[op[STATE] + n : op[STATE] + 2 * n], numbers[MOMENTUM], numbers[EPS], training, _mean(op, saved),
-            _rstd(op, saved), y.reshape(n, -1),
-        )  # fmt: skip
-    elif op[KIND] == NORM_POOL:
-        n = op[C]
-        norm_pool_forward(
-            x, _gamma(op, p), _beta(op, p), state[op[STATE] : op[STATE] + n],
-            state[op[STATE] + n : op[STATE] + 2 * n], numbers[MOMENTUM], numbers[EPS], training, op[KERNEL_H],
-            _mean(op, saved), _rstd(op, saved), y, _choice(op, choice, y),
-        )  # fmt: skip
-    elif op[KIND] == MAX_POOL:
-        max_pool_forward(x, op[KERNEL_H], y, _choice(op, choice, y))
-    else:
-        avg_pool_forward(x, op[KERNEL_H], y)
-
-
-@loop
-def _image_backward(op, p, g, values, deltas, saved, choice, scratch, b):
-    x = _image(values, op[IN], op[C], op[H], op[W], b)
-    dx = _image(deltas, op[IN], op[C], op[H], op[W], b)
-    dy = _image(deltas, op[OUT], op[C_OUT], op[H_OUT], op[W_OUT], b)
-    if op[KIND] == CONVOLUTION:
-        filters = op[C_OUT]
-        db = g[op[BIAS] : op[BIAS] + filters] if op[BIAS] >= 0 else np.empty(filters, np.float32)
-        conv_backward_weight(x, dy, op[STRIDE], op[PADDING], _filters(op, g), db, scratch)
-        if op[IN] > 0:
-            conv_backward_input(dy, _filters(op, p), op[STRIDE], op[PADDING], dx, scratch)
-    elif op[KIND] == BATCH_NORM:
-        n = op[C]
-        batch_norm_backward(
-            dy.reshape(n, -1), x.reshape(n, -1), _gamma(op, p), _mean(op, saved), _rstd(op, saved), dx.reshape(n, -1),
-            _gamma(op, g), _beta(op, g),
-        )  # fmt: skip
-    elif op[KIND] == NORM_POOL:
-        norm_pool_backward(
-            dy, _choice(op, choice, dy), x, _gamma(op, p), _mean(op, saved), _rstd(op, saved), op[KERNEL_H], dx,
-            _gamma(op, g), _beta(op, g),
-        )  # fmt: skip
-    elif op[KIND] == MAX_POOL:
-        max_pool_backward(dy, _choice(op, choice, dy), op[KERNEL_H], dx)
-    else:
-        avg_pool_backward(dy, op[KERNEL_H], dx)
 
 
 @loop
@@ -274,10 +140,10 @@ def _forward(ops, numbers, keys, training, p, dropped, state, batch, values, slo
             _activation_forward(op, p, values, slopes, b)
         elif op[KIND] == DROPOUT:
             if training and rate > 0:
-                value_at, slope_at = _at(values, op[OUT] * b), _at(slopes, op[OUT] * b)
+                value_at, slope_at = address(values, op[OUT] * b), address(slopes, op[OUT] * b)
                 drop_units(op[CODE], keys[k], rate, value_at, slope_at, op[N_OUT], b, 0)
         elif images is not None:
-            _image_forward(op, numbers[k], training, p, state, values, images[0], images[1], images[2], b)
+            image_forward(ops, k, numbers[k], training, p, state, values, images, b)
 
 
 @loop
@@ -288,9 +154,9 @@ def _backward(ops, numbers, keys, p, g, dropped, batch, values, slopes, deltas, 
         if op[KIND] == LINEAR:
             _linear_backward(op, numbers[k, RATE], keys[k], p, g, dropped, batch, values, deltas, b)
         elif op[KIND] == ACTIVATION:
-            times(_at(deltas, op[OUT] * b), _at(slopes, op[OUT] * b), op[N_OUT] * b)
+            times(address(deltas, op[OUT] * b), address(slopes, op[OUT] * b), op[N_OUT] * b)
         elif op[KIND] != DROPOUT and images is not None:
-            _image_backward(op, p, g, values, deltas, images[0], images[1], images[2], b)
+            image_backward(ops, k, p, g, values, deltas, images, b)
 
 
 @loop
@@ -308,7 +174,7 @@ def train_steps(
         p, g, a, b: float32 [P]. state: running statistics. hyper: float32 [S, fields of `Hyper`].
         smoothing, l1, l2: float32, label smoothing and penalties, which are not in the losses written.
         values, slopes, deltas: scratch [units * B]. batch: scratch [n_in * B]. dropped: [P], or empty.
-        images: None for perceptrons, else (saved [..], choice uint8 [..], scratch [conv_scratch]).
+        images: None for perceptrons, else `goodfit.population.compiled.image_steps.ImageMemory`.
     """
     before = flush_denormals()
     last, first = ops[-1], ops[0]
@@ -337,7 +203,7 @@ def train_steps(
                 else:
                     labels[i] = label[r]
             mean += add_loss(
-                loss, smoothing, outputs, n, _at(values, begin), _at(deltas, begin), truth.ctypes.data, labels.ctypes.data,
+                loss, smoothing, outputs, n, address(values, begin), address(deltas, begin), truth.ctypes.data, labels.ctypes.data,
                 weight.ctypes.data, scratch.ctypes.data,
             )  # fmt: skip
         _backward(ops, numbers, keys[s], p, g, dropped, batch, values, slopes, deltas, images, n)

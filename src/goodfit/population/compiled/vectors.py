@@ -124,6 +124,22 @@ def multiply(typing_context, a, b):
 
 
 @intrinsic
+def where_equal(typing_context, marks, index, mark, vector, other):
+    """Of each number the vector's where marks[index : index + LANES] (uint8) equal mark, and the other's elsewhere."""
+
+    def generate(context, builder, signature, arguments):
+        data, index, mark = address_of(context, builder, signature.args[0], arguments[0]), arguments[1], arguments[2]
+        kind = ir.VectorType(ir.IntType(8), LANES)
+        found = builder.load(builder.bitcast(builder.gep(data, [index]), kind.as_pointer()), align=1)
+        first = builder.insert_element(ir.Constant(kind, ir.Undefined), mark, ir.Constant(ir.IntType(32), 0))
+        same = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        marks = builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), same)
+        return builder.select(builder.icmp_unsigned("==", found, marks), arguments[3], arguments[4])
+
+    return vector_type(marks, types.intp, types.uint8, vector_type, vector_type), generate
+
+
+@intrinsic
 def total_of(typing_context, vector):
     """The sum of a vector's numbers, halves added first."""
 
@@ -213,3 +229,9 @@ def floats(address, shape):
 def integers(address, shape):
     """The int64 at an address as an array whose references nobody counts."""
     return numba.carray(_int_pointer(address), shape)
+
+
+@inline
+def address(array, index):
+    """The address of an element of 4 bytes."""
+    return array.ctypes.data + 4 * index

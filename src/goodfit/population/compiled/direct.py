@@ -1,135 +1,50 @@
-"""Convolution of one network on one thread, with the batch as the innermost dimension.
+"""Convolution of one network on one thread, product by product, for filters of any size and stride.
 
-Images are [C, H, W, B], so every inner loop runs along the batch whatever the shape of the image. The batch is taken
-in blocks of `LANES` samples: a block is copied with its border into scratch memory that fits the cache, and a tile of
-results (rows x columns vectors) stays in registers while its products are summed. Sums have a fixed order: results do
-not depend on memory alignment, and a sample's own numbers do not depend on its place in the batch.
+Results do not depend on memory alignment, and a sample's own numbers do not depend on its place in the batch.
 """
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from goodfit.population.compiled.jit import loop
-from goodfit.population.compiled.vectors import (
-    LANES,
-    VECTOR,
-    add,
-    address_of,
-    emit_load,
-    emit_multiply_add,
-    emit_splat,
-    emit_store,
-    load,
-    store,
-    total_of,
+from goodfit.population.compiled.tiles import (
+    ACCUMULATORS,
+    aligned,
+    pack_image,
+    round_up,
+    vectors_4,
+    vectors_6,
+    vectors_8,
+    weights_4,
+    weights_6,
+    weights_8,
 )
+from goodfit.population.compiled.vectors import LANES, add, load, store, total_of
 
 F = np.float32
 _ZERO = F(0)
-
-_ACCUMULATORS = 24
-"""Vectors of a tile, rows x columns: of 32 registers the rest hold its operands."""
 
 _CHUNK = 64
 """Positions of the weight gradient summed at a time, so that their part of dz stays in the first-level cache."""
 
 
-def _tile(rows, columns, weights):
-    """Make the loop that sums a tile of products in registers, for one number of rows and columns.
-
-    With `weights` the left factors are numbers (the same for all samples), [1 + steps, rows], the first row of which
-    is the value to start from; otherwise they are vectors, [n, rows, LANES], and the tile is added to what is there.
-    """
-
-    @intrinsic
-    def multiply(
-        typing_context,
-        left, left_at, right, right_starts, steps, first_step, n, result, result_at, row_stride, result_starts, column,
-    ):  # fmt: skip
-        """result[row, column + k] = sum_t left[t, row] * right[right_starts[column + k] + steps[first_step + t]]."""
-
-        def generate(context, builder, signature, arguments):
-            kinds = signature.args
-            left, right, right_starts, steps, result, result_starts = (
-                address_of(context, builder, kinds[i], arguments[i]) for i in (0, 2, 3, 4, 7, 10)
-            )
-            left_at, first_step, n, result_at, row_stride, column = (arguments[i] for i in (1, 5, 6, 8, 9, 11))
-            number = lambda value: ir.Constant(left_at.type, value)  # noqa: E731
-
-            def at(table, k):
-                return builder.load(builder.gep(table, [builder.add(column, number(k))]))
-
-            starts = [at(right_starts, k) for k in range(columns)]
-            ends = [
-                [
-                    builder.add(builder.add(result_at, builder.mul(row_stride, number(row))), at(result_starts, k))
-                    for k in range(columns)
-                ]
-                for row in range(rows)
-            ]
-            sums = [[cgutils.alloca_once(builder, VECTOR) for _ in range(columns)] for _ in range(rows)]
-
-            def factor(at, row):
-                if weights:
-                    return emit_splat(builder, builder.load(builder.gep(left, [builder.add(at, number(row))])))
-                return emit_load(builder, left, builder.add(at, number(row * LANES)))
-
-            for row in range(rows):
-                value = factor(left_at, row) if weights else None
-                for k in range(columns):
-                    builder.store(value or emit_load(builder, result, ends[row][k]), sums[row][k])
-            width = rows if weights else rows * LANES
-            passed = builder.mul(builder.add(first_step, number(1)), number(width))
-            first = builder.add(left_at, passed) if weights else left_at
-            with cgutils.for_range(builder, n) as each:
-                step = builder.load(builder.gep(steps, [builder.add(first_step, each.index)]))
-                base = builder.gep(right, [step])
-                here = builder.add(first, builder.mul(each.index, number(width)))
-                vectors = [emit_load(builder, base, start) for start in starts]
-                for row in range(rows):
-                    value = factor(here, row)
-                    for k in range(columns):
-                        total = builder.load(sums[row][k])
-                        builder.store(emit_multiply_add(builder, value, vectors[k], total), sums[row][k])
-            for row in range(rows):
-                for k in range(columns):
-                    emit_store(builder, builder.load(sums[row][k]), result, ends[row][k])
-            return context.get_dummy_value()
-
-        signature = types.void(
-            left, types.intp, right, right_starts, steps, types.intp, types.intp, result, types.intp, types.intp,
-            result_starts, types.intp,
-        )  # fmt: skip
-        return signature, generate
-
-    return multiply
-
-
-_weights_8, _weights_6, _weights_4 = (_tile(rows, _ACCUMULATORS // rows, True) for rows in (8, 6, 4))
-_vectors_8, _vectors_6, _vectors_4 = (_tile(rows, _ACCUMULATORS // rows, False) for rows in (8, 6, 4))
-
-
 @loop
 def _multiply_weights(rows, left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column):
     if rows == 8:
-        _weights_8(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
+        weights_8(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
     elif rows == 6:
-        _weights_6(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
+        weights_6(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
     else:
-        _weights_4(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
+        weights_4(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
 
 
 @loop
 def _multiply_vectors(rows, left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column):
     if rows == 8:
-        _vectors_8(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
+        vectors_8(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
     elif rows == 6:
-        _vectors_6(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
+        vectors_6(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
     else:
-        _vectors_4(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
+        vectors_4(left, left_at, right, starts, steps, step, n, result, result_at, stride, ends, column)
 
 
 @loop
@@ -144,51 +59,19 @@ def _rows_of_tile(channels):
 
 
 @loop
-def _round_up(n, multiple):
-    return (n + multiple - 1) // multiple * multiple
-
-
-@loop
-def conv_scratch(channels, height, width, filters, kh, kw, padding):
+def scratch_size(channels, height, width, filters, kh, kw, padding):
     """Return the number of float32 that the three convolution functions need as scratch memory."""
     image = channels * (height + 2 * padding) * (width + 2 * padding)
     result = filters * (height + 2 * padding + kh) * (width + 2 * padding + kw)
-    weights = (filters + 8) * (channels + 8) * kh * kw + _ACCUMULATORS * (filters + channels + 8)
-    return (image + result + weights + 8 * _CHUNK + filters * _CHUNK + _ACCUMULATORS + 1) * LANES
-
-
-@loop
-def _aligned(scratch):
-    """Scratch memory from the first address that a vector does not straddle two cache lines from."""
-    return scratch[(-scratch.ctypes.data // 4) % LANES :]
-
-
-@loop
-def _pack_image(x, at_sample, top, left, height, width, block, at):
-    """Copy `LANES` samples of x into block[at:] as [C, height, width, LANES], image at (top, left); the border stays."""
-    channels, rows, columns, batch = x.shape
-    flat = x.reshape(-1)
-    rows, columns = min(rows, height - top), min(columns, width - left)
-    lanes = min(LANES, batch - at_sample)
-    for c in range(channels):
-        for y in range(rows):
-            source = (c * x.shape[1] + y) * x.shape[2] * batch + at_sample
-            target = at + ((c * height + top + y) * width + left) * LANES
-            if lanes == LANES:
-                for i in range(columns):
-                    store(block, target + i * LANES, load(flat, source + i * batch))
-            else:
-                for i in range(columns):
-                    for lane in range(LANES):
-                        value = flat[source + i * batch + lane] if lane < lanes else _ZERO
-                        block[target + i * LANES + lane] = value
+    weights = (filters + 8) * (channels + 8) * kh * kw + ACCUMULATORS * (filters + channels + 8)
+    return (image + result + weights + 8 * _CHUNK + filters * _CHUNK + ACCUMULATORS + 1) * LANES
 
 
 @loop
 def _offsets(counts, strides, multiple):
     """Return sum_d index_d * strides_d over all indices below counts; the last repeated to a multiple of `multiple`."""
     n = counts[0] * counts[1] * counts[2]
-    table = np.empty(_round_up(n, multiple), np.int64)
+    table = np.empty(round_up(n, multiple), np.int64)
     i = 0
     for a in range(counts[0]):
         for b in range(counts[1]):
@@ -203,8 +86,8 @@ def _offsets(counts, strides, multiple):
 @loop
 def _tile_places():
     """Where the columns of one tile lie in the buffer that holds it."""
-    places = np.empty(_ACCUMULATORS, np.int64)
-    for k in range(_ACCUMULATORS):
+    places = np.empty(ACCUMULATORS, np.int64)
+    for k in range(ACCUMULATORS):
         places[k] = k * LANES
     return places
 
@@ -212,7 +95,7 @@ def _tile_places():
 @loop
 def _copy_tile(buffer, at, rows, columns, lanes, out, out_at, row_stride, ends, column):
     """Copy the part of a tile that exists from the buffer to its place."""
-    stride = _ACCUMULATORS * LANES
+    stride = ACCUMULATORS * LANES
     for row in range(rows):
         for k in range(columns):
             source, target = at + row * stride + k * LANES, out_at + row * row_stride + ends[column + k]
@@ -227,7 +110,7 @@ def _spans(high, wide, columns, stride, kh, first, end):
     Position (y, x) of [high, wide] meets row y * stride + i with row i of the filter; the image is at first ... end.
     """
     positions = high * wide
-    spans = np.empty((_round_up(positions, columns) // columns, 2), np.int64)
+    spans = np.empty((round_up(positions, columns) // columns, 2), np.int64)
     for tile in range(spans.shape[0]):
         upper, lower = tile * columns // wide, min((tile + 1) * columns, positions) - 1
         low = min(max(first - lower // wide * stride, 0), kh)
@@ -239,10 +122,10 @@ def _spans(high, wide, columns, stride, kh, first, end):
 @loop
 def _correlate(rows, weights_at, buffer_at, scratch, starts, steps, spans, ends, channels, at_sample, out):
     """out[o, ends[p] + sample] = bias + sum over steps of weights[o, t] scratch[starts[p] + steps[t]], one block."""
-    columns, n, batch = _ACCUMULATORS // rows, steps.size, out.shape[3]
+    columns, n, batch = ACCUMULATORS // rows, steps.size, out.shape[3]
     plane = out.shape[1] * out.shape[2] * batch
     flat, places = out.reshape(-1), _tile_places()
-    stride = _ACCUMULATORS * LANES
+    stride = ACCUMULATORS * LANES
     lanes, positions = min(LANES, batch - at_sample), ends.size
     for p in range(0, positions, columns):
         step, count = spans[p // columns]
@@ -264,7 +147,7 @@ def _correlate(rows, weights_at, buffer_at, scratch, starts, steps, spans, ends,
 def _pack_filters(w, bias, rows, scratch):
     """Write [tile, bias and taps, rows] to the start of scratch, zeros where there is no filter; return where it ends."""
     filters, channels, kh, kw = w.shape
-    taps, padded = channels * kh * kw, _round_up(filters, rows)
+    taps, padded = channels * kh * kw, round_up(filters, rows)
     for o in range(padded):
         at = o // rows * rows * (taps + 1) + o % rows
         scratch[at] = bias[o] if o < filters else _ZERO
@@ -273,16 +156,16 @@ def _pack_filters(w, bias, rows, scratch):
                 for j in range(kw):
                     at += rows
                     scratch[at] = w[o, c, i, j] if o < filters else _ZERO
-    return _round_up(padded * (taps + 1), LANES)
+    return round_up(padded * (taps + 1), LANES)
 
 
 @loop
-def conv_forward(x, w, bias, stride, padding, out, scratch):
+def forward(x, w, bias, stride, padding, out, scratch):
     """Write the convolution of x with w, plus bias, to out.
 
-    Shape: x [C, H, W, B]; w [O, C, kh, kw]; bias [O]; out [O, Ho, Wo, B]; scratch [>= conv_scratch(...)].
+    Shape: x [C, H, W, B]; w [O, C, kh, kw]; bias [O]; out [O, Ho, Wo, B]; scratch [>= scratch_size(...)].
     """
-    scratch = _aligned(scratch)
+    scratch = aligned(scratch)
     channels, height, width, batch = x.shape
     filters, _, kh, kw = w.shape
     rows = _rows_of_tile(filters)
@@ -292,13 +175,13 @@ def conv_forward(x, w, bias, stride, padding, out, scratch):
     scratch[image_at:buffer_at] = _ZERO
     steps = _offsets((kh, channels, kw), (wide * LANES, high * wide * LANES, LANES), 1)
     steps += image_at
-    spans = _spans(out.shape[1], out.shape[2], _ACCUMULATORS // rows, stride, kh, padding, padding + height)
+    spans = _spans(out.shape[1], out.shape[2], ACCUMULATORS // rows, stride, kh, padding, padding + height)
     spans *= channels * kw
     positions = (1, out.shape[1], out.shape[2])
-    starts = _offsets(positions, (0, stride * wide * LANES, stride * LANES), _ACCUMULATORS)
+    starts = _offsets(positions, (0, stride * wide * LANES, stride * LANES), ACCUMULATORS)
     ends = _offsets(positions, (0, out.shape[2] * batch, batch), 1)
     for at_sample in range(0, batch, LANES):
-        _pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
+        pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
         _correlate(rows, 0, buffer_at, scratch, starts, steps, spans, ends, filters, at_sample, out)
 
 
@@ -307,7 +190,7 @@ def _pack_phase(w, stride, first_y, first_x, rows, scratch, at):
     """Write the turned filters that reach one phase of the input to scratch[at:], [tile, 0 and taps, rows]."""
     filters, channels, kh, kw = w.shape
     down, across = len(range(first_y, kh, stride)), len(range(first_x, kw, stride))
-    taps, padded = filters * down * across, _round_up(channels, rows)
+    taps, padded = filters * down * across, round_up(channels, rows)
     for c in range(padded):
         place = at + c // rows * rows * (taps + 1) + c % rows
         scratch[place] = _ZERO
@@ -319,15 +202,15 @@ def _pack_phase(w, stride, first_y, first_x, rows, scratch, at):
 
 
 @loop
-def conv_backward_input(dz, w, stride, padding, dx, scratch):
+def backward_input(dz, w, stride, padding, dx, scratch):
     """Write the gradient of the input to dx.
 
     Pixels whose coordinates leave the same remainder by the stride (a phase) meet the same taps of the filters; each
     phase is a convolution with stride 1.
 
-    Shape: dz [O, Ho, Wo, B]; w [O, C, kh, kw]; dx [C, H, W, B]; scratch [>= conv_scratch(...)].
+    Shape: dz [O, Ho, Wo, B]; w [O, C, kh, kw]; dx [C, H, W, B]; scratch [>= scratch_size(...)].
     """
-    scratch = _aligned(scratch)
+    scratch = aligned(scratch)
     _, height, width, batch = dx.shape
     filters, _, kh, kw = w.shape
     top, left = max(0, (kh + stride - 2 - padding) // stride), max(0, (kw + stride - 2 - padding) // stride)
@@ -335,7 +218,7 @@ def conv_backward_input(dz, w, stride, padding, dx, scratch):
     image_size, end = filters * high * wide * LANES, min(top + dz.shape[1], high)
     scratch[:image_size] = _ZERO
     for at_sample in range(0, batch, LANES):
-        _pack_image(dz, at_sample, top, left, high, wide, scratch, 0)
+        pack_image(dz, at_sample, top, left, high, wide, scratch, 0)
         _input_block(w, stride, padding, top, left, high, wide, end, image_size, at_sample, dx, scratch)
 
 
@@ -345,7 +228,7 @@ def _input_block(w, stride, padding, top, left, high, wide, end, weights_at, at_
     channels, height, width, batch = dx.shape
     filters, _, kh, kw = w.shape
     rows = _rows_of_tile(channels)
-    buffer_at = weights_at + _round_up(channels, rows) * (filters * kh * kw + stride * stride)
+    buffer_at = weights_at + round_up(channels, rows) * (filters * kh * kw + stride * stride)
     for phase_y in range(min(stride, height)):
         for phase_x in range(min(stride, width)):
             first_y, first_x = (phase_y + padding) % stride, (phase_x + padding) % stride
@@ -357,13 +240,13 @@ def _input_block(w, stride, padding, top, left, high, wide, end, weights_at, at_
             steps = _offsets((down, filters, across), (wide * LANES, high * wide * LANES, LANES), 1)
             steps += (upper * wide + leftmost) * LANES
             positions = (1, len(range(phase_y, height, stride)), len(range(phase_x, width, stride)))
-            starts = _offsets(positions, (0, wide * LANES, LANES), _ACCUMULATORS)
-            spans = _spans(positions[1], positions[2], _ACCUMULATORS // rows, 1, down, top - upper, end - upper)
+            starts = _offsets(positions, (0, wide * LANES, LANES), ACCUMULATORS)
+            spans = _spans(positions[1], positions[2], ACCUMULATORS // rows, 1, down, top - upper, end - upper)
             spans *= filters * across
             ends = _offsets(positions, (0, stride * width * batch, stride * batch), 1)
             ends += (phase_y * width + phase_x) * batch
             _correlate(rows, weights_at, buffer_at, scratch, starts, steps, spans, ends, channels, at_sample, dx)
-            weights_at += _round_up(channels, rows) * (steps.size + 1)
+            weights_at += round_up(channels, rows) * (steps.size + 1)
 
 
 @loop
@@ -373,7 +256,7 @@ def _pack_gradient(dz, at_sample, first, n, rows, scratch, total_at, at):
     positions = dz.shape[1] * dz.shape[2]
     flat = dz.reshape(-1)
     lanes = min(LANES, batch - at_sample)
-    for o in range(_round_up(filters, rows)):
+    for o in range(round_up(filters, rows)):
         target = at + (o // rows * rows * n + o % rows) * LANES
         source = (o * positions + first) * batch + at_sample
         if o >= filters or lanes < LANES:
@@ -392,29 +275,29 @@ def _pack_gradient(dz, at_sample, first, n, rows, scratch, total_at, at):
 
 
 @loop
-def conv_backward_weight(x, dz, stride, padding, dw, db, scratch):
+def backward_weight(x, dz, stride, padding, dw, db, scratch):
     """Write the gradients of the filters and of the bias to dw and db.
 
-    Shape: x [C, H, W, B]; dz [O, Ho, Wo, B]; dw [O, C, kh, kw]; db [O]; scratch [>= conv_scratch(...)].
+    Shape: x [C, H, W, B]; dz [O, Ho, Wo, B]; dw [O, C, kh, kw]; db [O]; scratch [>= scratch_size(...)].
     """
-    scratch = _aligned(scratch)
+    scratch = aligned(scratch)
     channels, height, width, batch = x.shape
     filters, _, kh, kw = dw.shape
     rows = _rows_of_tile(filters)
-    columns = _ACCUMULATORS // rows
+    columns = ACCUMULATORS // rows
     high, wide = height + 2 * padding, width + 2 * padding
     starts = _offsets((channels, kh, kw), (high * wide * LANES, wide * LANES, LANES), columns)
     steps = _offsets((1, dz.shape[1], dz.shape[2]), (0, stride * wide * LANES, stride * LANES), 1)
     ends = np.arange(starts.size) * LANES
-    total_at = _round_up(filters, rows) * starts.size * LANES
-    image_at = total_at + _round_up(filters, rows) * LANES
+    total_at = round_up(filters, rows) * starts.size * LANES
+    image_at = total_at + round_up(filters, rows) * LANES
     dz_at = image_at + channels * high * wide * LANES
-    parts = _round_up(steps.size, _CHUNK) // _CHUNK
-    chunk = _round_up(steps.size, parts) // parts
+    parts = round_up(steps.size, _CHUNK) // _CHUNK
+    chunk = round_up(steps.size, parts) // parts
     scratch[:dz_at] = _ZERO
     steps += image_at
     for at_sample in range(0, batch, LANES):
-        _pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
+        pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
         for first in range(0, steps.size, chunk):
             n = min(chunk, steps.size - first)
             _pack_gradient(dz, at_sample, first, n, rows, scratch, total_at, dz_at)
