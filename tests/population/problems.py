@@ -87,6 +87,23 @@ def lenet(size: int = 4) -> nn.Module:
     )  # fmt: skip
 
 
+def blocks(size: int = 6) -> nn.Module:
+    """Two blocks that the compiled loops join; the first convolution is cheap enough to be done twice."""
+    return nn.Sequential(
+        nn.Conv2d(1, size, 3, padding=1), nn.BatchNorm2d(size), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(size, 2 * size, 3, bias=False), nn.BatchNorm2d(2 * size), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(2 * size, 3),
+    )  # fmt: skip
+
+
+def wide() -> nn.Module:
+    """A convolution wide enough for Winograd's algorithm."""
+    return nn.Sequential(
+        nn.Conv2d(1, 18, 3, padding=1), nn.BatchNorm2d(18), nn.Tanh(), nn.Conv2d(18, 20, 3, padding=1), nn.Tanh(),
+        nn.AvgPool2d(4), nn.Flatten(), nn.Linear(80, 3),
+    )  # fmt: skip
+
+
 class Written(nn.Module):
     """A chain that is written out in `forward`, with strides, padding and functions."""
 

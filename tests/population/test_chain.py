@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from problems import lenet
+from problems import blocks, lenet, wide
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from goodfit.nn.dropout import key_dropouts
 from goodfit.population.chain import NotAChain, read_chain
+from goodfit.population.compiled import program as column
+from goodfit.population.program import Program, compile_chain
 
 
 def kinds(module: nn.Module, *shape: int) -> list[str]:
@@ -31,6 +33,21 @@ def test_layers_are_read_in_order_of_use() -> None:
         "linear", "activation", "dropout", "linear",
     ]  # fmt: skip
     assert kinds(lenet(), 1, 8, 8)[:5] == ["convolution", "batch-norm", "activation", "max-pool", "convolution"]
+
+
+def laid_out(module: nn.Module) -> Program:
+    return compile_chain(read_chain(module, (1, 8, 8)), {}, {})
+
+
+def test_how_convolutions_are_done() -> None:
+    joined, apart = laid_out(blocks()), laid_out(wide())
+    kinds = [column.CONVOLUTION, column.NORM_POOL, column.CONVOLUTION, column.NORM_POOL, column.LINEAR]
+    assert joined.ops[:, column.KIND].tolist() == kinds
+    assert joined.ops[:4, column.CODE].tolist() == 2 * [column.AS_ONE] + 2 * [column.IN_PLACE]
+    assert joined.ways == {0} and apart.ways == {0, 1}
+    assert laid_out(blocks(8)).units - joined.units == 2 * (4 * 4) + 4 * (2 * 2) + 4, (
+        "of the first results 4 channels are kept"
+    )
 
 
 class _Module(nn.Module):

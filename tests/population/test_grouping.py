@@ -17,9 +17,11 @@ from problems import (
     Residual,
     Tabular,
     assert_same,
+    blocks,
     lenet,
     make_problem,
     run,
+    wide,
 )
 
 from goodfit.config import vary
@@ -60,6 +62,7 @@ def test_any_grouping_gives_the_same_bits(
         *itertools.product(("generic", "side-by-side", "sequential"), (Tabular,), (REGRESSION,)),
         *itertools.product(("generic", "side-by-side", "sequential"), (Residual,), (IMAGES,)),
         *itertools.product(("resident", "generic", "side-by-side", "sequential"), (lenet,), (IMAGES,)),
+        *itertools.product(("resident",), (blocks, wide), (IMAGES,)),
     ],
 )
 @settings(max_examples=3, deadline=None)

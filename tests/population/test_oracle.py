@@ -14,10 +14,12 @@ from problems import (
     Tabular,
     TwoInputs,
     Written,
+    blocks,
     lenet,
     losses,
     make_problem,
     run,
+    wide,
 )
 from torch import Tensor, nn
 
@@ -103,6 +105,8 @@ def test_resident_losses(loss: str) -> None:
         *((kernel, lambda: NoDropout(Tabular()), REGRESSION) for kernel in ANY_MODULE),
         *((kernel, lambda: NoDropout(lenet()), IMAGES) for kernel in COMPILED),
         *((kernel, lambda: NoDropout(Written()), IMAGES) for kernel in COMPILED),
+        *((kernel, lambda: NoDropout(blocks()), IMAGES) for kernel in COMPILED),
+        *((kernel, lambda: NoDropout(wide()), IMAGES) for kernel in COMPILED),
         *((kernel, lambda: NoDropout(Residual()), IMAGES) for kernel in ANY_MODULE),
         *((kernel, lambda: SeveralInputs(TwoInputs(), [(12,), (1,)]), REGRESSION) for kernel in ANY_MODULE),
     ],

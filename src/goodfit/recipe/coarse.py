@@ -11,6 +11,7 @@ from goodfit.paired import Standing, rank
 from goodfit.recipe.bare import skipped
 from goodfit.studies.comparison import IN_MEMORY, Means
 from goodfit.task import Task
+from goodfit.training.forecast import FORWARD_SHARE
 from goodfit.wording import figure
 
 FACTOR = 3.0
@@ -38,7 +39,8 @@ def coarse_search(
 
     Args:
         rate: in the middle of the grid; the decay in the middle is the config's own.
-        steps: optimiser steps of all trainings together; None takes `MOST_EPOCHS` epochs for each.
+        steps: optimiser steps of all trainings together, what it costs to look at the validation part before and after each
+            of them counted as such; None takes `MOST_EPOCHS` epochs for each.
         fixed: settings that are not varied, because the user chose them.
     """
     rates = [rate] if "lr" in fixed else _around(rate, FACTOR)
@@ -47,9 +49,9 @@ def coarse_search(
     per_epoch = math.ceil(len(task.rows("train")) / config.batch_size)
     seeds, each = SEEDS, MOST_EPOCHS * per_epoch
     if steps is not None:
-        points = len(rates) * len(decays)
-        seeds = int(np.clip(steps // (points * FEWEST_STEPS), 2, SEEDS))
-        each = int(np.clip(steps // (points * seeds), FEWEST_STEPS, each))
+        points, looking = len(rates) * len(decays), 2 * FORWARD_SHARE * len(task.rows("validation")) / config.batch_size
+        seeds = int(np.clip(steps // (points * (FEWEST_STEPS + looking)), 2, SEEDS))
+        each = int(np.clip(steps // (points * seeds) - looking, FEWEST_STEPS, each))
     epochs = min(math.ceil(each / per_epoch), config.epochs)
     short = config.replace(epochs=epochs, max_steps=each, patience=None)
     configs = vary(short, lr=rates, weight_decay=decays, seed=range(config.seed, config.seed + seeds))
