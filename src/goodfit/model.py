@@ -20,7 +20,7 @@ from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import MOST_ROWS, pieces
 from goodfit.nn.models import make_module
 
-IMAGES_AT_ONCE = 256
+IMAGES_AT_ONCE = 64
 """What convolutions compute for more images falls out of the processor's cache, and takes up to twice as long."""
 
 
@@ -204,14 +204,19 @@ def load_weights(module: nn.Module, member: Member) -> nn.Module:
     """Put a member's weights into a freshly built module.
 
     Perceptrons predict in double precision: a row's prediction then does not depend, to the last digits of single
-    precision, on the rows that are predicted beside it. Convolutions in double precision take ten times as long.
+    precision, on the rows that are predicted beside it. Convolutions in double precision take ten times as long; those of
+    named models have their channels last, with which they take half as long.
     """
     try:
         module.load_state_dict(member.weights)
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise GoodfitError(f"the weights do not fit the model: {first}") from None
-    return (module.double() if member.config.model == "mlp" else module).eval()
+    if member.config.model == "mlp":
+        return module.double().eval()
+    if isinstance(member.config.model, str):  # a module of one's own may look at its values as if they lay as they came
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module.eval()
 
 
 @torch.no_grad()

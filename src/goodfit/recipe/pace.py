@@ -13,7 +13,7 @@ from goodfit.config import Config
 from goodfit.population.workers import worker_count
 from goodfit.wording import count
 
-MARGIN = 0.9
+MARGIN = 0.85
 """Share of the time that is planned with: a forecast from a few steps is rough."""
 FEWEST_EPOCHS = 1
 

@@ -1,7 +1,7 @@
 """Presets: how much work a run does. One page of numbers, each with its reason."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -64,8 +64,11 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-_SHIFTED, _FLIPPED = ("crop(2)",), ("flip", "crop(2)")
+_SHIFTED, _FLIPPED = ("crop",), ("flip", "crop")
 """Changes that hardly any image minds, and a flip, which some do: the validation part decides."""
+SHIFT = 1 / 28
+"""By which share of its shorter side an image is shifted, each way, and by one pixel at least. Twice as much takes longer to gain:
+on Fashion-MNIST, 15 epochs, a validation accuracy of 0.931 and a loss of 0.190, instead of 0.937 and 0.174."""
 IMAGE_PRESETS: dict[str, Preset] = {
     # minutes, for 48,000 images of 28 x 28
     "quick": Preset(
@@ -74,7 +77,7 @@ IMAGE_PRESETS: dict[str, Preset] = {
     ),
     # ten minutes: few networks, trained long, do better than more of them trained for less
     "default": Preset(
-        steps=18800, treatments=("standard",), rate_factors=(3.0,), decays=(0.05,), dropouts=(0.2,), seeds=2, members=8,
+        steps=18800, treatments=("standard",), rate_factors=(3.0,), decays=(0.05,), dropouts=(0.1,), seeds=2, members=8,
         width=None, model="cnn", augments=(_SHIFTED,), check_seeds=4, rates=8, rate_seeds=1, rate_steps=60,
     ),
     # an hour
@@ -128,9 +131,19 @@ def find_preset(name: str, task: Task, settings: dict[str, Any]) -> Preset:
     if task.extractor is not None:
         return HEAD_PRESETS[name]
     if isinstance(settings.get("model"), FineTuning):
-        return FINE_TUNING_PRESETS[name]
+        return _shifting(FINE_TUNING_PRESETS[name], task)
     images = not task.is_table and min(task.inputs.shape[2:]) >= SMALLEST_SIDE
-    return (IMAGE_PRESETS if images and settings.get("model", "cnn") == "cnn" else PRESETS)[name]
+    return _shifting((IMAGE_PRESETS if images and settings.get("model", "cnn") == "cnn" else PRESETS)[name], task)
+
+
+def _shifting(preset: Preset, task: Task) -> Preset:
+    """Return a preset whose crops say by how many pixels images of that size are shifted."""
+    if task.is_table:
+        return preset
+    crop = f"crop({max(1, round(SHIFT * min(task.inputs.shape[2:])))})"
+    return replace(
+        preset, augments=tuple(tuple(crop if n == "crop" else n for n in names) for names in preset.augments)
+    )
 
 
 def base_config(preset: Preset, task: Task, seed: int, settings: dict[str, Any]) -> Config:

@@ -21,6 +21,7 @@ from goodfit.population.compiled.images import (
 )
 from goodfit.population.compiled.jit import loop
 from goodfit.population.compiled.program import (
+    APART,
     AS_ONE,
     BATCH_NORM,
     BIAS,
@@ -81,13 +82,13 @@ def image_forward(ops, k, numbers, training, p, state, values, images, b):
         if op[CODE] != AS_ONE:
             _convolve(op, p, values, images, b)
     elif op[KIND] == NORM_POOL:
-        if op[CODE] == AS_ONE:
-            for first in range(0, op[C], AT_ONCE):
-                conv, pool = _part(ops[k - 1], op, first)
+        as_one = op[CODE] == AS_ONE
+        channels = AT_ONCE if as_one else op[C]
+        for first in range(0, op[C], channels):
+            conv, pool = _part(ops[k - 1], op, first, channels)
+            if as_one:
                 _convolve(conv, p, values, images, b)
-                _norm_pool(pool, numbers, training, p, state, values, images, b)
-        else:
-            _norm_pool(op, numbers, training, p, state, values, images, b)
+            _norm_pool(pool, numbers, training, p, state, values, images, b)
     elif op[KIND] == BATCH_NORM:
         n = op[C]
         batch_norm_forward(
@@ -112,14 +113,15 @@ def image_backward(ops, k, p, g, values, deltas, images, b):
             if op[IN] > 0:
                 _convolve_back_to_input(op, p, values if op[CODE] == IN_PLACE else deltas, deltas, images, b)
     elif op[KIND] == NORM_POOL:
-        if op[CODE] == AS_ONE:
-            for first in range(0, op[C], AT_ONCE):
-                conv, pool = _part(ops[k - 1], op, first)
+        as_one = op[CODE] == AS_ONE
+        channels = AT_ONCE if as_one else op[C]
+        for first in range(0, op[C], channels):
+            conv, pool = _part(ops[k - 1], op, first, channels)
+            if as_one:
                 _convolve(conv, p, values, images, b)
-                _norm_pool_back(pool, p, g, values, deltas, values, images, b)
+            _norm_pool_back(pool, p, g, values, deltas, deltas if op[CODE] == APART else values, images, b)
+            if as_one:
                 _convolve_back(conv, g, values, values, images, b)
-        else:
-            _norm_pool_back(op, p, g, values, deltas, values if op[CODE] == IN_PLACE else deltas, images, b)
     elif op[KIND] == BATCH_NORM:
         n = op[C]
         batch_norm_backward(
@@ -135,10 +137,10 @@ def image_backward(ops, k, p, g, values, deltas, images, b):
 
 
 @loop
-def _part(conv, pool, first):
-    """The rows of a convolution and the norm-pool after it for some of their channels; what is between begins at conv's OUT."""
+def _part(conv, pool, first, channels):
+    """The rows of a norm-pool and the convolution before it for some of their channels, which lie where the first ones do."""
     conv, pool = conv.copy(), pool.copy()
-    channels, pixels = min(AT_ONCE, conv[C_OUT] - first), pool[H_OUT] * pool[W_OUT]
+    channels, pixels = min(channels, pool[C] - first), pool[H_OUT] * pool[W_OUT]
     conv[WEIGHT] += first * conv[C] * conv[KERNEL_H] * conv[KERNEL_W]
     if conv[BIAS] >= 0:
         conv[BIAS] += first
