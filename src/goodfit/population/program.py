@@ -48,6 +48,11 @@ class Program:
         return set(convolutions[:, column.TRANSFORMED].tolist())
 
     @property
+    def filters(self) -> int:
+        """The most channels that an operation gives."""
+        return int(self.ops[:, column.C_OUT].max())
+
+    @property
     def has_images(self) -> bool:
         """Whether there is more than the layers of a perceptron."""
         return bool((self.ops[:, column.KIND] > column.DROPOUT).any())

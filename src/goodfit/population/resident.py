@@ -177,7 +177,9 @@ class _Member:
     def _image_memory(self, rows: int, saved: np.ndarray, scratch: np.ndarray) -> ImageMemory | None:
         if not self.program.has_images:
             return None
-        return ImageMemory(saved, np.empty(self.program.choices * rows, np.uint8), scratch, self._routines)
+        choice, filters = np.empty(self.program.choices * rows, np.uint8), self.program.filters
+        no_bias, unwanted = np.zeros(filters, np.float32), np.empty(filters, np.float32)
+        return ImageMemory(saved, choice, no_bias, unwanted, scratch, self._routines)
 
     def _keys(self, first_step: int, steps: int) -> np.ndarray:
         """Return the keys of dropout and DropConnect: uint64 [S, ops]."""

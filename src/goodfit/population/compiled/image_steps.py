@@ -65,11 +65,14 @@ class ImageMemory(NamedTuple):
 
     Attributes:
         saved: float32, what batch norm keeps. choice: uint8, what max pooling keeps.
+        no_bias: float32 zeros [filters], where a convolution has none. unwanted: float32 [filters], for the gradient of that.
         scratch: float32, what convolutions need. routines: addresses, as `goodfit.population.compiled.routines` gives them.
     """
 
     saved: np.ndarray
     choice: np.ndarray
+    no_bias: np.ndarray
+    unwanted: np.ndarray
     scratch: np.ndarray
     routines: np.ndarray
 
@@ -161,19 +164,19 @@ def _row(op):
 
 @loop
 def _convolve(op, p, values, images, b):
-    bias = p[op[BIAS] : op[BIAS] + op[C_OUT]] if op[BIAS] >= 0 else np.zeros(op[C_OUT], np.float32)
+    bias = address(p, op[BIAS]) if op[BIAS] >= 0 else address(images.no_bias, 0)
     x, out, scratch = address(values, op[IN] * b), address(values, op[OUT] * b), address(images.scratch, 0)
     routine = images.routines[op[TRANSFORMED] * WAYS + FORWARD]
-    call(routine, (_row(op), b, x, address(p, op[WEIGHT]), address(bias, 0), out, scratch))
+    call(routine, (_row(op), b, x, address(p, op[WEIGHT]), bias, out, scratch))
 
 
 @loop
 def _convolve_back(op, g, values, gradients, images, b):
     """Write the gradients of filters and bias; that of the results lies in `gradients`."""
-    db = g[op[BIAS] : op[BIAS] + op[C_OUT]] if op[BIAS] >= 0 else np.empty(op[C_OUT], np.float32)
+    db = address(g, op[BIAS]) if op[BIAS] >= 0 else address(images.unwanted, 0)
     x, dz, scratch = address(values, op[IN] * b), address(gradients, op[OUT] * b), address(images.scratch, 0)
     routine = images.routines[op[TRANSFORMED] * WAYS + BACKWARD_WEIGHT]
-    call(routine, (_row(op), b, x, dz, address(g, op[WEIGHT]), address(db, 0), scratch))
+    call(routine, (_row(op), b, x, dz, address(g, op[WEIGHT]), db, scratch))
 
 
 @loop
