@@ -1,5 +1,6 @@
 """Convolution of one network on one thread, product by product, for filters of any size and stride.
 
+A block of `LANES` samples is copied with a border into scratch memory that fits the cache, whence tiles of results take it.
 Results do not depend on memory alignment, and a sample's own numbers do not depend on its place in the batch.
 """
 
@@ -9,7 +10,6 @@ from goodfit.population.compiled.jit import loop
 from goodfit.population.compiled.tiles import (
     ACCUMULATORS,
     aligned,
-    pack_image,
     round_up,
     vectors_4,
     vectors_6,
@@ -65,6 +65,27 @@ def scratch_size(channels, height, width, filters, kh, kw, padding):
     result = filters * (height + 2 * padding + kh) * (width + 2 * padding + kw)
     weights = (filters + 8) * (channels + 8) * kh * kw + ACCUMULATORS * (filters + channels + 8)
     return (image + result + weights + 8 * _CHUNK + filters * _CHUNK + ACCUMULATORS + 1) * LANES
+
+
+@loop
+def _pack_image(x, at_sample, top, left, height, width, block, at):
+    """Copy `LANES` samples of x into block[at:] as [C, height, width, LANES], image at (top, left); the border stays."""
+    channels, rows, columns, batch = x.shape
+    flat = x.reshape(-1)
+    rows, columns = min(rows, height - top), min(columns, width - left)
+    lanes = min(LANES, batch - at_sample)
+    for c in range(channels):
+        for y in range(rows):
+            source = (c * x.shape[1] + y) * x.shape[2] * batch + at_sample
+            target = at + ((c * height + top + y) * width + left) * LANES
+            if lanes == LANES:
+                for i in range(columns):
+                    store(block, target + i * LANES, load(flat, source + i * batch))
+            else:
+                for i in range(columns):
+                    for lane in range(LANES):
+                        value = flat[source + i * batch + lane] if lane < lanes else _ZERO
+                        block[target + i * LANES + lane] = value
 
 
 @loop
@@ -181,7 +202,7 @@ def forward(x, w, bias, stride, padding, out, scratch):
     starts = _offsets(positions, (0, stride * wide * LANES, stride * LANES), ACCUMULATORS)
     ends = _offsets(positions, (0, out.shape[2] * batch, batch), 1)
     for at_sample in range(0, batch, LANES):
-        pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
+        _pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
         _correlate(rows, 0, buffer_at, scratch, starts, steps, spans, ends, filters, at_sample, out)
 
 
@@ -218,7 +239,7 @@ def backward_input(dz, w, stride, padding, dx, scratch):
     image_size, end = filters * high * wide * LANES, min(top + dz.shape[1], high)
     scratch[:image_size] = _ZERO
     for at_sample in range(0, batch, LANES):
-        pack_image(dz, at_sample, top, left, high, wide, scratch, 0)
+        _pack_image(dz, at_sample, top, left, high, wide, scratch, 0)
         _input_block(w, stride, padding, top, left, high, wide, end, image_size, at_sample, dx, scratch)
 
 
@@ -297,7 +318,7 @@ def backward_weight(x, dz, stride, padding, dw, db, scratch):
     scratch[:dz_at] = _ZERO
     steps += image_at
     for at_sample in range(0, batch, LANES):
-        pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
+        _pack_image(x, at_sample, padding, padding, high, wide, scratch, image_at)
         for first in range(0, steps.size, chunk):
             n = min(chunk, steps.size - first)
             _pack_gradient(dz, at_sample, first, n, rows, scratch, total_at, dz_at)

@@ -1,11 +1,9 @@
-"""Products summed in registers, and how samples are laid out for them: what all convolutions are made of.
+"""Products summed in registers: what all convolutions are made of.
 
-Images are [C, H, W, B], the batch innermost. It is taken in blocks of `LANES` samples, which are copied with a border into
-scratch memory that fits the cache; a tile of results (rows x columns vectors) then stays in registers while its products
-are summed, in a fixed order.
+Images are [C, H, W, B], the batch innermost, which is taken in blocks of `LANES` samples. A tile of results (rows x columns
+vectors) stays in registers while its products are summed, in a fixed order.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,12 +18,7 @@ from goodfit.population.compiled.vectors import (
     emit_multiply_add,
     emit_splat,
     emit_store,
-    load,
-    store,
 )
-
-F = np.float32
-_ZERO = F(0)
 
 ACCUMULATORS = 24
 """Vectors of a tile, rows x columns: of 32 registers the rest hold its operands."""
@@ -121,24 +114,3 @@ def round_up(n, multiple):
 def aligned(scratch):
     """Scratch memory from the first address that a vector does not straddle two cache lines from."""
     return scratch[(-scratch.ctypes.data // 4) % LANES :]
-
-
-@loop
-def pack_image(x, at_sample, top, left, height, width, block, at):
-    """Copy `LANES` samples of x into block[at:] as [C, height, width, LANES], image at (top, left); the border stays."""
-    channels, rows, columns, batch = x.shape
-    flat = x.reshape(-1)
-    rows, columns = min(rows, height - top), min(columns, width - left)
-    lanes = min(LANES, batch - at_sample)
-    for c in range(channels):
-        for y in range(rows):
-            source = (c * x.shape[1] + y) * x.shape[2] * batch + at_sample
-            target = at + ((c * height + top + y) * width + left) * LANES
-            if lanes == LANES:
-                for i in range(columns):
-                    store(block, target + i * LANES, load(flat, source + i * batch))
-            else:
-                for i in range(columns):
-                    for lane in range(LANES):
-                        value = flat[source + i * batch + lane] if lane < lanes else _ZERO
-                        block[target + i * LANES + lane] = value

@@ -9,7 +9,7 @@ gradient dz of the results to Z, element by element:
     dU[o, c] = sum Z[o] V[c] over squares and samples, and dw is the transform of dU back;
     dx is the convolution of dz with the filters turned.
 
-`SQUARES` squares are transformed at a time, so that V, or V and Z, lie in the second-level cache. Sums have a fixed order:
+`_SQUARES` squares are transformed at a time, so that V, or V and Z, lie in the second-level cache. Sums have a fixed order:
 results do not depend on memory alignment, and a sample's own numbers do not depend on its place in the batch.
 """
 
