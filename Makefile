@@ -35,7 +35,7 @@ bench-engine: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/engine
 
-# goodfit train on several data sets; about 10 minutes
+# goodfit train on several data sets; about 20 minutes
 bench-datasets: $(STAMP)
 	$(BIN)/python benchmarks/datasets.py
 

@@ -1,6 +1,6 @@
 """`goodfit train` with the default preset on five data sets: test metric beside each simple model, time and memory.
 
-    python benchmarks/datasets.py            # about ten minutes on two cores; writes benchmarks/datasets.md
+    python benchmarks/datasets.py            # about twenty minutes on two cores; writes benchmarks/datasets.md
 
 Data that are not here (see GOODFIT_DATA) are left out, and the table says so.
 """

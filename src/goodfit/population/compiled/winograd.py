@@ -71,8 +71,8 @@ def scratch_size(channels, filters):
     most, both = max(channels, filters), channels + filters + 2 * _WIDEST
     forward = max(_filters_size(channels, filters), _filters_size(filters, channels)) + (most + 1) * _ELEMENTS * SERIES
     product = _ELEMENTS * (_ROWS * _SQUARES + 1) * LANES
-    sums = (channels + _WIDEST) * (filters + _WIDEST) + LANES
-    backward = _ELEMENTS * (sums + (both + 2) * SERIES) + _STEP * _STEP * LANES * (filters + _WIDEST)
+    gradients = (channels + _WIDEST) * (filters + _WIDEST) + LANES
+    backward = _ELEMENTS * (gradients + (both + 2) * SERIES) + _STEP * _STEP * LANES * (filters + _WIDEST)
     return max(forward + product, backward) + (_ELEMENTS + 3) * LANES
 
 
