@@ -11,7 +11,7 @@ from goodfit.paired import Standing, rank
 from goodfit.recipe.bare import skipped
 from goodfit.studies.comparison import IN_MEMORY, Means
 from goodfit.task import Task
-from goodfit.training.forecast import FORWARD_SHARE
+from goodfit.training.forecast import steps_to_look
 from goodfit.wording import figure
 
 FACTOR = 3.0
@@ -49,7 +49,8 @@ def coarse_search(
     per_epoch = math.ceil(len(task.rows("train")) / config.batch_size)
     seeds, each = SEEDS, MOST_EPOCHS * per_epoch
     if steps is not None:
-        points, looking = len(rates) * len(decays), 2 * FORWARD_SHARE * len(task.rows("validation")) / config.batch_size
+        points = len(rates) * len(decays)
+        looking = 2 * steps_to_look(len(task.rows("validation")), config.batch_size)
         seeds = int(np.clip(steps // (points * (FEWEST_STEPS + looking)), 2, SEEDS))
         each = int(np.clip(steps // (points * seeds) - looking, FEWEST_STEPS, each))
     epochs = min(math.ceil(each / per_epoch), config.epochs)

@@ -38,9 +38,14 @@ def forecast(configs: Sequence[Config], task: Task, device: str = "auto", measur
     return total
 
 
+def steps_to_look(rows: int, batch_size: int) -> float:
+    """Return how many training steps it costs to look at so many rows once."""
+    return FORWARD_SHARE * rows / batch_size
+
+
 def _steps(config: Config, problem: Problem) -> float:
     """Return a training's optimiser steps, looking at the validation part counted as such."""
     per_epoch = OwnData(config, problem).steps_per_epoch
-    looking = 0.0 if problem.validation is None else FORWARD_SHARE * len(problem.validation) / config.batch_size
+    looking = 0.0 if problem.validation is None else steps_to_look(len(problem.validation), config.batch_size)
     epochs = min(config.epochs, (config.max_steps or math.inf) / per_epoch)
     return epochs * (per_epoch + looking)

@@ -7,7 +7,7 @@ Activations mirror `goodfit.nn.activations`; each is one formula z -> (value, sl
 import numpy as np
 
 from goodfit.population.compiled.elementary import erf, exp, expm1, log1p, sigmoid, tanh
-from goodfit.population.compiled.jit import inline, loop
+from goodfit.population.compiled.jit import inline, loop, sums
 from goodfit.population.compiled.vectors import floats
 
 F = np.float32
@@ -119,6 +119,16 @@ def activate(code, value_at, slope_at, count, b):
     else:
         for i in range(count):
             z[i], slope[i] = _mish(z[i] + b)
+
+
+@sums
+def add_up(dz, db):
+    """db <- sum of dz [units, n] over n."""
+    for o in range(dz.shape[0]):
+        total = _ZERO
+        for i in range(dz.shape[1]):
+            total += dz[o, i]
+        db[o] = total
 
 
 @loop

@@ -8,10 +8,10 @@ import numpy as np
 
 from goodfit.population.compiled.denormals import flush_denormals, restore_denormals
 from goodfit.population.compiled.image_steps import image_backward, image_forward
-from goodfit.population.compiled.jit import loop, sums
+from goodfit.population.compiled.jit import loop
 from goodfit.population.compiled.losses import add_loss
 from goodfit.population.compiled.optimisers import penalise, update
-from goodfit.population.compiled.passes import activate, drop_units, drop_weights, times
+from goodfit.population.compiled.passes import activate, add_up, drop_units, drop_weights, times
 from goodfit.population.compiled.program import (
     ACTIVATION,
     BIAS,
@@ -72,16 +72,6 @@ def _add_bias(z, bias):
             z[o, i] += b
 
 
-@sums
-def _add_up(dz, db):
-    """db <- sum of dz [units, B] over the batch."""
-    for o in range(dz.shape[0]):
-        total = _ZERO
-        for i in range(dz.shape[1]):
-            total += dz[o, i]
-        db[o] = total
-
-
 @loop
 def _linear_forward(op, rate, key, training, p, dropped, batch, values, b):
     n_in, n_out, at = op[N_IN], op[N_OUT], op[WEIGHT]
@@ -109,7 +99,7 @@ def _linear_backward(op, rate, key, p, g, dropped, batch, values, deltas, b):
     else:
         np.dot(dz, values[op[IN] * b : (op[IN] + n_in) * b].reshape(n_in, b).T, dw)
     if op[BIAS] >= 0:
-        _add_up(dz, g[op[BIAS] : op[BIAS] + n_out])
+        add_up(dz, g[op[BIAS] : op[BIAS] + n_out])
     source = p
     if rate > 0:
         # the mask of the forward pass again: d(dropped w)/dw

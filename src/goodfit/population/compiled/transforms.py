@@ -42,6 +42,11 @@ class _Emit:
         """factor a + b."""
         return emit_multiply_add(self.builder, _constant(factor), a, b)
 
+    def points(self, at_zero, near, far, at_infinity):
+        """The values at all points, from the even and the odd part of those that differ in their sign alone."""
+        pairs = [value for even, odd in (near, far) for value in (self.add(even, odd), self.subtract(even, odd))]
+        return [at_zero, *pairs, at_infinity]
+
 
 def _constant(number):
     return ir.Constant(VECTOR, [number] * LANES)
@@ -58,12 +63,12 @@ def _pixels(emit, d):
     """B^T d."""
     even, odd = emit.plus(-2, d[2], d[4]), emit.times(_NEAR, emit.plus(-2, d[1], d[3]))
     wide, far = emit.plus(-1 / 2, d[2], d[4]), emit.times(_FAR, emit.plus(-1 / 2, d[1], d[3]))
-    return [
+    return emit.points(
         emit.plus(-5 / 2, d[2], emit.add(d[0], d[4])),
-        emit.add(even, odd), emit.subtract(even, odd),
-        emit.add(wide, far), emit.subtract(wide, far),
+        (even, odd),
+        (wide, far),
         emit.plus(-5 / 2, d[3], emit.add(d[1], d[5])),
-    ]  # fmt: skip
+    )
 
 
 def _results(emit, m):
@@ -82,24 +87,14 @@ def _results_gradient(emit, y):
     """A y, where y is the gradient of the results."""
     even, odd = emit.plus(1 / 2, y[2], y[0]), emit.times(_NEAR, emit.plus(1 / 2, y[3], y[1]))
     wide, far = emit.plus(2, y[2], y[0]), emit.times(_FAR, emit.plus(2, y[3], y[1]))
-    return [
-        y[0],
-        emit.add(even, odd), emit.subtract(even, odd),
-        emit.add(wide, far), emit.subtract(wide, far),
-        y[3],
-    ]  # fmt: skip
+    return emit.points(y[0], (even, odd), (wide, far), y[3])
 
 
 def _filters(emit, g):
     """G g."""
     even, odd = emit.times(-2 / 3, emit.plus(1 / 2, g[2], g[0])), emit.times(-2 / 3 * _NEAR, g[1])
     wide, far = emit.times(1 / 6, emit.plus(2, g[2], g[0])), emit.times(1 / 6 * _FAR, g[1])
-    return [
-        g[0],
-        emit.add(even, odd), emit.subtract(even, odd),
-        emit.add(wide, far), emit.subtract(wide, far),
-        g[2],
-    ]  # fmt: skip
+    return emit.points(g[0], (even, odd), (wide, far), g[2])
 
 
 def _filters_gradient(emit, u):

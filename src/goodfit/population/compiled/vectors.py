@@ -51,9 +51,10 @@ def emit_store(builder, value, data, index):
 
 
 def emit_splat(builder, number):
-    first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    nothing = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     same = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(VECTOR, ir.Undefined), same)
+    return builder.shuffle_vector(first, nothing, same)
 
 
 def emit_multiply_add(builder, a, b, c):
@@ -131,10 +132,8 @@ def where_equal(typing_context, marks, index, mark, vector, other):
         data, index, mark = address_of(context, builder, signature.args[0], arguments[0]), arguments[1], arguments[2]
         kind = ir.VectorType(ir.IntType(8), LANES)
         found = builder.load(builder.bitcast(builder.gep(data, [index]), kind.as_pointer()), align=1)
-        first = builder.insert_element(ir.Constant(kind, ir.Undefined), mark, ir.Constant(ir.IntType(32), 0))
-        same = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        marks = builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), same)
-        return builder.select(builder.icmp_unsigned("==", found, marks), arguments[3], arguments[4])
+        equal = builder.icmp_unsigned("==", found, emit_splat(builder, mark))
+        return builder.select(equal, arguments[3], arguments[4])
 
     return vector_type(marks, types.intp, types.uint8, vector_type, vector_type), generate
 

@@ -15,7 +15,8 @@ results do not depend on memory alignment, and a sample's own numbers do not dep
 
 import numpy as np
 
-from goodfit.population.compiled.jit import loop, sums
+from goodfit.population.compiled.jit import loop
+from goodfit.population.compiled.passes import add_up
 from goodfit.population.compiled.tiles import (
     ACCUMULATORS,
     SERIES,
@@ -170,11 +171,17 @@ def _copy_square(x, y, i, at_sample, scratch, square_at):
         for column in range(max(0, -i), min(_SIDE, width - i)):
             source = ((y + row) * width + i + column) * batch + at_sample
             target = square_at + (row * _SIDE + column) * LANES
-            if lanes == LANES:
-                store(scratch, target, load(flat, source))
-            else:
-                for lane in range(lanes):
-                    scratch[target + lane] = flat[source + lane]
+            _copy_samples(flat, source, scratch, target, lanes)
+
+
+@loop
+def _copy_samples(source, at, target, target_at, lanes):
+    """Copy a pixel of a block of samples, of which the last may hold fewer."""
+    if lanes == LANES:
+        store(target, target_at, load(source, at))
+    else:
+        for lane in range(lanes):
+            target[target_at + lane] = source[at + lane]
 
 
 @loop
@@ -230,11 +237,7 @@ def _finish(scratch, at, plane, square_at, out, y, i, at_sample):
     for row in range(min(_STEP, height - y)):
         for column in range(min(_STEP, width - i)):
             source, place = square_at + (row * _STEP + column) * LANES, target + (row * width + column) * batch
-            if lanes == LANES:
-                store(flat, place, load(scratch, source))
-            else:
-                for lane in range(lanes):
-                    flat[place + lane] = scratch[source + lane]
+            _copy_samples(scratch, source, flat, place, lanes)
 
 
 @loop
@@ -272,7 +275,7 @@ def backward_weight(x, dz, padding, dw, db, scratch):
                             rows, scratch, strip_at + e * strip + c * SERIES, starts, steps, c * breadth, breadth, ends, k
                         )  # fmt: skip
     _finish_weights(scratch, total, breadth, square_at, dw)
-    _add_up(dz, db)
+    add_up(dz.reshape(filters, -1), db)
 
 
 @loop
@@ -345,14 +348,3 @@ def _finish_weights(scratch, total, breadth, square_at, dw):
             for lane in range(min(LANES, filters - o)):
                 for t in range(_TAPS * _TAPS):
                     dw[o + lane, c, t // _TAPS, t % _TAPS] = scratch[square_at + t * LANES + lane]
-
-
-@sums
-def _add_up(dz, db):
-    """db <- sum of dz over places and samples."""
-    for o in range(dz.shape[0]):
-        row = dz[o].reshape(-1)
-        total = _ZERO
-        for i in range(row.size):
-            total += row[i]
-        db[o] = total
