@@ -91,4 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the installed script."""
-    sys.exit(main())
+    code = main()
+    # an interrupt inside text that was being executed (every dataclass does that) is noted by Python, which at the end
+    # kills itself by the signal instead of exiting with our code; executing anything else takes the note away
+    exec("")
+    sys.exit(code)

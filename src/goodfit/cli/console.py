@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from goodfit.cli.ctrl_c import ctrl_c_remembered
 from goodfit.recipe import Listener
 from goodfit.training import Progress
 
@@ -39,7 +40,25 @@ def say(text: str) -> None:
 
 @contextmanager
 def listening(quiet: bool) -> Iterator[Listener]:
-    """Give a listener that shows stages and progress: bars on a terminal, plain lines elsewhere, nothing if quiet."""
+    """Give a listener that shows stages and progress: bars on a terminal, plain lines elsewhere, nothing if quiet.
+
+    It also ends the work, by KeyboardInterrupt, where Ctrl-C came and Python dropped it.
+    """
+    with ctrl_c_remembered() as raise_again, _showing(quiet) as shown:
+
+        def stage(name: str, what: str) -> None:
+            raise_again()
+            shown.stage(name, what)
+
+        def progress(heard: Progress) -> None:
+            raise_again()
+            shown.progress(heard)
+
+        yield Listener(stage, progress)
+
+
+@contextmanager
+def _showing(quiet: bool) -> Iterator[Listener]:
     if quiet:
         yield Listener()
     elif sys.stderr.isatty():
