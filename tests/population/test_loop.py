@@ -7,7 +7,7 @@ from problems import BASE, REGRESSION, Tabular, assert_same, make_problem, run
 from torch import Tensor, nn
 
 from goodfit.config import Config
-from goodfit.population import KERNELS, Outcome, train_population
+from goodfit.population import KERNELS, EpochRecord, Outcome, train_population
 from goodfit.population.loop import FIRST_STEPS
 
 
@@ -38,6 +38,25 @@ def test_deadline_ends_with_the_best_so_far() -> None:
     events = list(train_population([BASE, BASE.replace(seed=1)], REGRESSION, KERNELS["dense"].make, deadline=0.0))
     outcomes = [event for event in events if isinstance(event, Outcome)]
     assert [o.reason for o in outcomes] == ["out of time"] * 2 and outcomes[0].steps == 0
+
+
+@pytest.mark.parametrize("questions", range(8))
+@pytest.mark.parametrize("validation", [0, 40])
+def test_whenever_they_are_stopped_every_epoch_on_record_has_steps(questions: int, validation: int) -> None:
+    asked = iter(range(1000))
+    problem = make_problem(validation=validation)
+    configs = [BASE.replace(train_rows=rows, epochs=50) for rows in (20, 60)]
+    events = list(train_population(configs, problem, KERNELS["dense"].make, stop=lambda: next(asked) >= questions))
+    for member, config in enumerate(configs):
+        records = [e for e in events if isinstance(e, EpochRecord) and e.member == member]
+        (outcome,) = [e for e in events if isinstance(e, Outcome) and e.member == member]
+        per_epoch = -(-config.train_rows // config.batch_size)
+        steps = [record.step for record in records]
+        assert [record.epoch for record in records] == list(range(len(records)))
+        assert steps[:-1] == [per_epoch * epoch for epoch in range(len(steps) - 1)]
+        assert len(steps) == 1 or steps[-2] < steps[-1] <= steps[-2] + per_epoch
+        assert min(record.train_loss for record in records) > 0
+        assert (outcome.reason, outcome.epochs, outcome.steps) == ("interrupted", records[-1].epoch, steps[-1])
 
 
 def test_own_module_trains_repeatably_and_leaves_the_global_stream_alone() -> None:

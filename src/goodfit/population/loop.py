@@ -194,6 +194,7 @@ def train_population(
             if step == member.border and member.ends_a_cosine() and math.isfinite(judged):
                 output = outputs[i] if outputs is not None else None
                 member.snapshots.append(((member.epoch, validation_loss, output), kernel.snapshot(k)))
+        over = over or end()  # an epoch that begins has at least one step
         hopeless = _pruned(members, judgements, prune) if prune and not over else set()
         leaving = set()
         for k, losses_now in judgements.items():
@@ -217,7 +218,7 @@ def train_population(
         for_each(_Member.begin_epoch, [member for member in members if member.border == step])
         until = min(member.border for member in members)
         step = _advance(kernel, members, problem, labels, step, until, pace, end)
-        over = end()
+        over = over or end()
 
 
 def _pruned(members: Sequence[_Member], judgements: Mapping[int, tuple[float, float]], prune: Prune) -> set[int]:
@@ -248,11 +249,9 @@ def _advance(
     kernel: Kernel, members: Sequence[_Member], problem: Problem, labels: Tensor | None, step: int, until: int,
     pace: "_Pace", end: Callable[[], Reason | None],
 ) -> int:  # fmt: skip
-    """Step on to `until` or an early end, a few steps at once; return the step reached."""
+    """Step on to `until` or an early end, a few steps at once and once at least; return the step reached."""
     with contextlib.closing(_batches(members, problem, labels, step, until, pace)) as coming:
         for batches in coming:
-            if end():
-                break
             began = time.monotonic()
             losses = kernel.advance(batches)
             pace.learn(batches.steps, time.monotonic() - began)
@@ -266,6 +265,8 @@ def _advance(
             for member, total, seen in zip(members, totals, rows, strict=True):
                 member.loss_sum, member.rows_seen = total, member.rows_seen + seen
             step += batches.steps
+            if end():
+                break
     return step
 
 

@@ -83,7 +83,7 @@ class Curve:
         """Return the course of a training."""
         steps, curve = training.curve["step"].to_numpy(), training.curve
         table = rate_table(training.config, _planned_steps(training))
-        means = [table[a:b].mean() if b > a else table[-1] for a, b in pairwise(steps)]
+        means = [table[a:b].mean() for a, b in pairwise(steps)]
         rates = np.array([means[0], *means]) / table.max() if means else np.ones(len(steps))
         held_out = len(curve) and curve["validation_loss"].notna().any()
         return cls(
