@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
@@ -44,14 +44,23 @@ def exactly(z: np.ndarray, weights: np.ndarray) -> list[Fraction]:
     return [sum((Fraction(a) * b for a, b in zip(row, w, strict=True)), Fraction(0)) for row in z]
 
 
+ON_THE_LINE = (
+    np.array([[0, 0], [0, 1], [2, 1], [-3, 0], [-6, 0], [-6, 5]], dtype=float), np.array([1.0, -1, -1, 1, 1, -1])
+)  # fmt: skip
+
+
 @settings(max_examples=150, deadline=None)
 @given(separable_samples(), st.integers(0, 3), st.sampled_from([0.3, 1.0, 7.0]))
+@example(ON_THE_LINE, 0, 0.3)
 def test_separable_data_are_learnt_within_the_bound(data: tuple[np.ndarray, np.ndarray], seed: int, eta: float) -> None:
     x, y = data
     lesson = learn(x, y, epochs=100_000, seed=seed, eta=eta)
     assert lesson.separability.kind == "separable" and lesson.sweeps.converged and lesson.bound is not None
     assert lesson.sweeps.mistakes.sum() <= lesson.bound * (1 + 1e-9)
-    assert (np.where(np.column_stack([x, np.ones(len(x))]) @ lesson.sweeps.weights[-1] >= 0, 1, -1) == y).all()
+    assert lesson.sweeps.wrong[-1] == 0
+    whole = np.round(lesson.sweeps.weights[-1] / eta)  # a point may lie on the line itself: no rounding is allowed
+    np.testing.assert_allclose(lesson.sweeps.weights[-1], eta * whole)
+    assert (np.where(np.column_stack([x, np.ones(len(x))]) @ whole >= 0, 1, -1) == y).all()
 
 
 @settings(max_examples=300, deadline=None)

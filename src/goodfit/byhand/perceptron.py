@@ -70,7 +70,10 @@ def learn(x: np.ndarray, y: np.ndarray, *, eta: float = 1.0, epochs: int | None 
 
 
 def sweep(x: np.ndarray, y: np.ndarray, *, epochs: int, eta: float = 1.0, seed: int = 0) -> Sweeps:
-    """Sweep over the samples with w <- w + eta (y - sign(w.x)) x until a sweep makes no mistake; sign(0) is 1."""
+    """Sweep over the samples with w <- w + eta (y - sign(w.x)) x until a sweep makes no mistake; sign(0) is 1.
+
+    The weights are held as multiples of eta, so that its rounding changes no decision either.
+    """
     inputs = np.column_stack([x, np.ones(len(x))])
     weights = np.zeros(inputs.shape[1])
     seen, mistakes, wrong = [weights], [], []
@@ -79,14 +82,14 @@ def sweep(x: np.ndarray, y: np.ndarray, *, epochs: int, eta: float = 1.0, seed: 
         for i in batch_order(seed, epoch, len(y)):
             said = 1.0 if inputs[i] @ weights >= 0 else -1.0
             if said != y[i]:
-                weights = weights + eta * (y[i] - said) * inputs[i]
+                weights = weights + (y[i] - said) * inputs[i]
                 made += 1
         seen.append(weights)
         mistakes.append(made)
-        wrong.append(int((np.where(inputs @ weights >= 0, 1.0, -1.0) != y).sum()))
+        wrong.append(int((np.where(np.vecdot(inputs, weights) >= 0, 1.0, -1.0) != y).sum()))
         if not made:
             break
-    return Sweeps(np.array(seen), np.array(mistakes), np.array(wrong))
+    return Sweeps(eta * np.array(seen), np.array(mistakes), np.array(wrong))
 
 
 def _training_in_words(lesson: Lesson) -> list[str]:
