@@ -75,6 +75,14 @@ def test_features_without_variance_stay_finite() -> None:
     assert not fitted("zca", np.ones((5, 3))).apply(np.ones((5, 3))).any()
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e8 + 0.1, -0.7])
+@pytest.mark.parametrize("name", ["scale", "min-max"])
+def test_a_constant_is_not_divided_by_its_rounding(name: str, value: float) -> None:
+    for rows in (100, 128, 1000):
+        found = fitted(name, np.full((rows, 1), value)).apply(np.full((3, 1), value + 1))
+        np.testing.assert_allclose(found, value + 1 if name == "scale" else 1)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(2, 12), st.integers(1, 9), st.sampled_from([*LINEAR_STEPS, "pca(0.5)", "pca-whiten(1)"]))
 def test_any_shape(rows: int, columns: int, text: str) -> None:

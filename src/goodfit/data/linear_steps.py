@@ -17,6 +17,8 @@ from goodfit.errors import GoodfitError
 MOST_FEATURES = 4096
 """Of the steps that need the covariance matrix: 134 MB."""
 ROWS_AT_ONCE = 4096
+NO_SPREAD = 1e-12
+"""Features whose spread is below this share of their largest value are constant up to rounding."""
 NO_VARIANCE = 1e-12
 """Components with less than this share of the largest variance are rounding noise; whitening sets them to 0."""
 
@@ -41,14 +43,18 @@ def centre(x: np.ndarray) -> Affine:
 
 def scale(x: np.ndarray) -> Affine:
     """x / standard deviation"""
-    std = x.std(0, dtype=np.float64)
-    return Affine(np.zeros(x.shape[1]), 1 / np.where(std > 0, std, 1.0))
+    return Affine(np.zeros(x.shape[1]), 1 / _spread(x, x.std(0, dtype=np.float64)))
 
 
 def min_max(x: np.ndarray) -> Affine:
     """(x - min) / (max - min), in [0, 1]"""
-    low, spread = x.min(0).astype(np.float64), np.ptp(x, axis=0).astype(np.float64)
-    return Affine(low, 1 / np.where(spread > 0, spread, 1.0))
+    low, high = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
+    return Affine(low, 1 / _spread(x, high - low))
+
+
+def _spread(x: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return what features are divided by: their spread, or 1 where it is rounding noise of a constant."""
+    return np.where(spread > NO_SPREAD * np.abs(x).max(0), spread, 1.0)
 
 
 def pca(x: np.ndarray, keep: float | None = None) -> Affine:
