@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
@@ -118,7 +120,7 @@ PYTORCH_SCHEDULES: dict[str, tuple[dict[str, object], Callable[[torch.optim.Opti
             o, [lr_scheduler.ConstantLR(o, 1.0), lr_scheduler.CosineAnnealingLR(o, 20, 0.03)], [20]
         ),
     ),
-    "cosine-restarts": ({"lr_cycles": 3}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 14)),
+    "cosine-restarts": ({"lr_cycles": 4}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 10)),
     "one-cycle": ({}, lambda o: lr_scheduler.OneCycleLR(o, 0.3, total_steps=40, cycle_momentum=False)),
     "inverse-sqrt": ({}, lambda o: lr_scheduler.LambdaLR(o, lambda t: (1 + 0.1 * t) ** -0.5)),
     "constant": ({}, lambda o: lr_scheduler.ConstantLR(o, 1.0)),
@@ -137,6 +139,19 @@ def test_schedule_equals_pytorch(name: str) -> None:
         if t < 39:
             schedule.step()
     np.testing.assert_allclose(rate_table(Config(schedule=name, lr=0.3, **settings), 40), rates, rtol=1e-9)
+
+
+@settings(deadline=None)
+@given(parts=st.integers(2, 40), more=st.integers(0, 300))
+def test_as_many_drops_and_cycles_as_asked_for_whatever_the_length(parts: int, more: int) -> None:
+    steps = 2 * parts + more
+    cycling = rate_table(Config(lr=1.0, schedule="cosine-restarts", lr_cycles=parts), steps)
+    borders = np.flatnonzero(np.diff(cycling) > 0) + 1
+    assert len(borders) == parts - 1 and np.ptp(np.diff([0, *borders, steps])) <= 1
+    assert cycling[-1] <= 0.5 + 1e-9  # the last one ends low, too
+    dropping = rate_table(Config(lr=1.0, schedule="step", lr_drops=parts - 1, lr_factor=0.5), steps)
+    np.testing.assert_array_equal(np.flatnonzero(np.diff(dropping)) + 1, borders)
+    assert dropping[-1] == 0.5 ** (parts - 1)
 
 
 def test_flat_cosine_is_realmlps_formula() -> None:

@@ -17,11 +17,8 @@ BASE = gf.Config(width=8, epochs=6, lr=1e-2, batch_size=32, numeric="standard", 
 def test_cosines_end_where_the_rate_jumps_up() -> None:
     for steps, cycles, warmup in [(90, 3, 0), (100, 3, 7), (10, 4, 0), (5, 1, 2)]:
         config = BASE.replace(lr_cycles=cycles, warmup_steps=warmup)
-        length = -(-(steps - warmup) // cycles)
-        assert cosine_ends(config, rate_table(config, steps)).tolist() == [
-            *range(warmup + length, steps, length),
-            steps,
-        ]
+        borders = [warmup + round(i * (steps - warmup) / cycles) for i in range(1, cycles + 1)]
+        assert cosine_ends(config, rate_table(config, steps)).tolist() == borders
     assert not len(cosine_ends(gf.Config(schedule="cosine"), np.ones(9)))
 
 

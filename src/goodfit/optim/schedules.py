@@ -22,7 +22,8 @@ def constant(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
 
 def step(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
     """`lr_drops` drops by `lr_factor`, equally far apart (StepLR)."""
-    return config.lr_factor ** (step // _length(steps, config.lr_drops + 1))
+    borders = _borders(steps, config.lr_drops + 1)
+    return config.lr_factor ** (np.searchsorted(borders, step, side="right") - 1)
 
 
 def multi_step(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
@@ -58,8 +59,9 @@ def flat_cosine(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
 
 def cosine_restarts(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
     """`lr_cycles` half cosines, one after the other (Loshchilov & Hutter 2017; CosineAnnealingWarmRestarts)."""
-    length = _length(steps, config.lr_cycles)
-    return _between(_half_cosine((step % length) / length), config)
+    borders = _borders(steps, config.lr_cycles)
+    end = np.searchsorted(borders, step, side="right")
+    return _between(_half_cosine((step - borders[end - 1]) / (borders[end] - borders[end - 1])), config)
 
 
 def inverse_sqrt(step: np.ndarray, steps: int, config: Config) -> np.ndarray:
@@ -85,8 +87,9 @@ def _between(factor: np.ndarray, config: Config) -> np.ndarray:
     return config.lr_end + (1 - config.lr_end) * factor
 
 
-def _length(steps: int, parts: int) -> int:
-    return max(-(-steps // parts), 1)
+def _borders(steps: int, parts: int) -> np.ndarray:
+    """Return where parts begin and the last one ends: [parts + 1] steps, as equally far apart as whole steps can be."""
+    return np.round(np.arange(parts + 1) * (steps / parts)).astype(np.int64)
 
 
 SCHEDULES: dict[str, Schedule] = {
