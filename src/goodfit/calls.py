@@ -7,6 +7,7 @@ The text is read by a small grammar and never executed:
 """
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -154,7 +155,12 @@ class _Reader:
 
     def _value(self) -> "float | Call":
         # 'inf' and 'nan' are words, not numbers
-        return self._choice() if self._next()[:1].isalpha() else float(self._number())
+        if self._next()[:1].isalpha():
+            return self._choice()
+        number = float(self._number())
+        if not math.isfinite(number):
+            raise _Unexpected  # 1e400 is larger than any float
+        return number
 
     def _number(self) -> str:
         if self._next() in ("", "(", ")", ",", "="):

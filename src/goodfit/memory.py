@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from goodfit.errors import GoodfitError
 from goodfit.wording import size
 
 SHARE_FOR_DATA = 0.5
@@ -26,6 +27,12 @@ def too_large(needed: int, device: torch.device = CPU) -> str | None:
         return None
     where = "memory of the GPU" if device.type == "cuda" else "memory"
     return f"they take {size(needed)}, more than {SHARE_FOR_DATA:.0%} of the {size(free)} of free {where}"
+
+
+def refuse_too_large(needed: int, what: str) -> None:
+    """Raise `GoodfitError` where what takes so many bytes cannot be held in memory."""
+    if why := too_large(needed):
+        raise GoodfitError(f"{what} cannot be held: {why}; take smaller ones")
 
 
 def available_memory(device: torch.device = CPU) -> int:

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import quad
 from scipy.linalg import hadamard
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +20,7 @@ from goodfit.losses import cross_entropy
 from goodfit.nn import ACTIVATIONS, build_model
 from goodfit.nn.initialisers import INITIALISERS, Sample, Start, initialise, read_initialiser
 from goodfit.nn.initialisers.distributions import Fans
+from goodfit.nn.initialisers.laws import Normal
 from goodfit.nn.initialisers.measured import gradient_quotient
 from goodfit.nn.initialisers.structured import zero_matrix
 from goodfit.nn.mean_field import gain
@@ -302,3 +304,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert "\n" not in str(error)
     else:
         assert choice.name in INITIALISERS
+
+
+@pytest.mark.parametrize("cut", [1e-9, 1e-4, 0.99e-3, 1.01e-3, 1.0])
+def test_a_normal_distribution_that_is_cut_has_the_std_of_its_integral(cut: float) -> None:
+    variance = quad(lambda z: z**2 * math.exp(-(z**2) / 2), -cut, cut, epsabs=0)[0]
+    variance /= quad(lambda z: math.exp(-(z**2) / 2), -cut, cut, epsabs=0)[0]
+    assert Normal(0.0, 2.0, cut).std == pytest.approx(2 * math.sqrt(variance), rel=1e-6)

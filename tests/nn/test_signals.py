@@ -1,11 +1,13 @@
 """Signals measured in wide networks agree with theory; collapse and saturation show."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from goodfit.nn.signals import BINS, measure_signals
+from goodfit.studies.signals import fate_of
 
 
 def column(record: dict, name: str) -> np.ndarray:
@@ -61,3 +63,12 @@ def test_record_is_json_and_theory_is_silent_where_it_has_no_answer(init: str) -
 def test_a_signal_that_overflows_has_no_histogram() -> None:
     found = measure_signals("relu", "constant(1000)", depth=30, width=100, rows=4).to_json()
     assert found["layers"][-1]["activations"]["counts"] == []
+
+
+@pytest.mark.parametrize(
+    ("ratio", "fate"),
+    [(0, "vanishes"), (1e-4, "vanishes"), (0.05, "falls"), (0.5, "is kept"), (2, "is kept"), (30, "grows"), (1e4, "explodes"),
+     (math.inf, "explodes"), (math.nan, "explodes")],
+)  # fmt: skip
+def test_what_becomes_of_a_signal_has_five_names(ratio: float, fate: str) -> None:
+    assert fate_of(3.0 * ratio, 3.0) == fate

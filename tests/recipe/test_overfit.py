@@ -34,6 +34,12 @@ def test_a_sound_network_learns_them_by_heart(task: gf.Task) -> None:
     assert best < 0.05 and ("accuracy" in found["text"]) == (task.kind != "regression")
 
 
+@pytest.mark.parametrize("rows", [142, 149, 155])
+def test_fewer_rows_make_smaller_batches_not_more(rows: int) -> None:
+    found = overfit_small_sample(blobs(rows), PLAIN)
+    assert found["rows"] % BATCHES and found["batches"] == BATCHES
+
+
 def test_what_is_learnt_soon_is_not_trained_for_long() -> None:
     assert overfit_small_sample(blobs(600), PLAIN)["epochs"] == EPOCHS[0]
     assert overfit_small_sample(friedman(400), PLAIN.replace(init="zeros"))["epochs"] == EPOCHS[-1]

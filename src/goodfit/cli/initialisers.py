@@ -10,6 +10,7 @@ from rich.table import Table
 
 from goodfit.cli.console import table_console
 from goodfit.errors import GoodfitError
+from goodfit.memory import refuse_too_large
 from goodfit.nn import INITIALISERS
 from goodfit.nn.initialisers.describe import Description, describe
 from goodfit.report.picture import write_picture
@@ -66,4 +67,6 @@ def _shape(text: str) -> list[int]:
         raise GoodfitError(
             f"--shape {text} is no shape: write outputs x inputs, such as 256x784, or 32x16x3x3 for a convolution"
         )
-    return [int(piece) for piece in pieces]
+    size = [int(piece) for piece in pieces]
+    refuse_too_large(4 * math.prod(size), f"weights of --shape {text}")
+    return size

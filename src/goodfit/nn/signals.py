@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from goodfit.memory import refuse_too_large
 from goodfit.nn.activations import ACTIVATIONS
 from goodfit.nn.initialisers import Sample, Start, initialise, read_initialiser
 from goodfit.nn.initialisers.distributions import Fans
@@ -86,8 +87,9 @@ def measure_signals(
         rows: samples. networks: that many with other seeds, averaged.
 
     Raises:
-        GoodfitError: an unknown activation or initialiser.
+        GoodfitError: an unknown activation or initialiser, or networks that do not fit into memory.
     """
+    _check_size(kind, depth, width, rows, networks)
     passed = []
     for number in range(seed, seed + networks):
         shape = (rows, width) if kind == "mlp" else (rows, width, SIDE, SIDE)
@@ -112,6 +114,13 @@ def measure_signals(
         )
     expected = _expected(activation, init, scale, depth, layers[0])
     return Signals(kind, activation, init, scale, width, rows, networks, found, expected)
+
+
+def _check_size(kind: Kind, depth: int, width: int, rows: int, networks: int) -> None:
+    weights, values = (width**2, rows * width) if kind == "mlp" else ((KERNEL * width) ** 2, rows * width * SIDE**2)
+    # of every layer its weights, what enters the activation, what leaves it, and the gradient
+    needed = 4 * networks * depth * (weights + 3 * values)
+    refuse_too_large(needed, f"signals in networks of depth {depth} and width {width}")
 
 
 def _layers(kind: Kind, depth: int, width: int) -> nn.Sequential:

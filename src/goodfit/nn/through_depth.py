@@ -3,6 +3,7 @@
 import torch
 
 from goodfit.config import Config
+from goodfit.memory import refuse_too_large
 from goodfit.nn.activation_facts import ACTIVATION_FACTS
 from goodfit.nn.models import build_model
 from goodfit.nn.unit_statistics import UnitStatistics, unit_statistics
@@ -20,7 +21,12 @@ def through_depth(
         activation: one that can be trained.
         depth, width: of the perceptron; inputs are as many as units.
         init: initialiser; auto is the one that belongs to the activation (`ActivationFacts.init`).
+
+    Raises:
+        GoodfitError: an unknown initialiser, or a perceptron that does not fit into memory.
     """
+    needed = 4 * depth * width * (width + 2 * ROWS)
+    refuse_too_large(needed, f"signals in a perceptron of depth {depth} and width {width}")
     init = ACTIVATION_FACTS[activation].init if init == "auto" else init
     config = Config(width=width, depth=depth, activation=activation, init=init, seed=seed)
     x = torch.randn(ROWS, width, generator=torch_generator(seed, "samples through depth"))

@@ -64,7 +64,7 @@ def overfit_small_sample(
     few = few_rows(task, config)
     rows = len(few.rows("train"))
     base = without_regularisation(config).replace(
-        epochs=EPOCHS[-1], train_rows=None, batch_size=max(1, min(config.batch_size, BATCH_ROWS, rows // BATCHES))
+        epochs=EPOCHS[-1], train_rows=None, batch_size=min(config.batch_size, BATCH_ROWS, -(-rows // BATCHES))
     )
     goal = _goal(few, base)
     for epochs in EPOCHS:

@@ -1,6 +1,7 @@
 """What becomes of a signal on its way through an untrained network, and of the gradient on its way back."""
 
 import itertools
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,8 +22,8 @@ AXES: dict[str, tuple[Any, ...]] = {
 }
 """What can be varied, and the values that are taken where nothing is said."""
 KINDS = ("mlp", "conv")
-VANISHES, EXPLODES = 1e-3, 1e3
-"""Ratio of the last layer's mean square to the first's below and above which a signal is lost."""
+FATES = {1e-3: "vanishes", 0.3: "falls", 3.0: "is kept", 1e3: "grows", math.inf: "explodes"}
+"""What becomes of a signal whose mean square in the last layer is up to this multiple of the first's."""
 SATURATING, SATURATED = ("tanh", "sigmoid"), 10.0
 """Activations whose units saturate, and the mean square of their inputs from which most of them are."""
 
@@ -89,10 +90,10 @@ def _name(record: Mapping[str, Any], chosen: Mapping[str, Sequence[Any]]) -> str
 def _word(record: dict[str, Any]) -> str:
     first, last = record["layers"][0], record["layers"][-1]
     name = record["name"]
-    forward = _fate(_square(last), _square(first))
+    forward = fate_of(_square(last), _square(first))
     if record["activation"] in SATURATING and last["preactivation"] > SATURATED:
         forward += " but its units are saturated"
-    backward = _fate(first["gradient"], 1.0)
+    backward = fate_of(first["gradient"], 1.0)
     return (
         f"{name}: the signal {forward} (mean square {figure(_square(first))} in the first layer, {figure(_square(last))}"
         f" in the last), the gradient {backward} on its way back (by {figure(first['gradient'])})."
@@ -103,6 +104,7 @@ def _square(layer: dict[str, Any]) -> float:
     return float(layer["variance"] + layer["mean"] ** 2)
 
 
-def _fate(end: float, start: float) -> str:
+def fate_of(end: float, start: float) -> str:
+    """Say what became of a signal, from its mean squares in the last layer and in the first."""
     ratio = end / start if start else 0.0
-    return "vanishes" if ratio < VANISHES else "explodes" if not ratio <= EXPLODES else "is kept"
+    return next((word for most, word in FATES.items() if ratio <= most), "explodes")

@@ -82,6 +82,10 @@ class Uniform:
         init.uniform_(weight, self.low, self.high, generator=generator)
 
 
+NARROW = 1e-3
+"""A normal distribution that is cut nearer than this to its mean is uniform to seven digits; SciPy's formula is not."""
+
+
 @dataclass(frozen=True)
 class Normal:
     """Normal, redrawn where it lies farther than `cut` standard deviations from the mean (never, if infinite)."""
@@ -98,7 +102,11 @@ class Normal:
 
     @property
     def std(self) -> float:
-        return self.sigma if math.isinf(self.cut) else self.sigma * float(truncnorm.std(-self.cut, self.cut))
+        if math.isinf(self.cut):
+            return self.sigma
+        if self.cut < NARROW:
+            return self.sigma * self.cut / math.sqrt(3)
+        return self.sigma * float(truncnorm.std(-self.cut, self.cut))
 
     @property
     def bound(self) -> float:
