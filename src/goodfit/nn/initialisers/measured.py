@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from goodfit.errors import GoodfitError
 from goodfit.nn.initialisers.distributions import kaiming_normal, orthogonal
 from goodfit.nn.initialisers.start import Sample, Start, fill_layers
 
@@ -17,6 +18,8 @@ _LAYER_CALLS = (F.linear, F.conv1d, F.conv2d, F.conv3d)
 
 def lsuv(start: Start, tolerance: float = 0.02, tries: int = 10) -> None:
     """orthogonal, then W / sqrt(Var(output)) layer by layer, until |Var - 1| < tolerance on training samples"""
+    if tolerance <= 0 or tries < 1:
+        raise GoodfitError(f"lsuv has tolerance {tolerance:g} and {tries} tries: both must be positive")
     fill_layers(start, orthogonal)
     sample = _sample(start)
     was_training = start.module.training
@@ -61,6 +64,10 @@ class _UnitVariance(TorchFunctionMode):
 
 def metainit(start: Start, steps: int = 100, lr: float = 0.02, momentum: float = 0.9) -> None:
     """kaiming-normal, then the layers' norms descend the gradient quotient on training samples"""
+    if steps < 0 or lr <= 0 or not 0 <= momentum < 1:
+        raise GoodfitError(
+            f"metainit has {steps} steps, lr {lr:g} and momentum {momentum:g}: steps must not be negative, lr positive, momentum from 0 to below 1"
+        )
     fill_layers(start, kaiming_normal)
     sample, module = _sample(start), start.module
     was_training = module.training
