@@ -283,9 +283,6 @@ def test_own_function_and_scale() -> None:
         ("constant", r"'value' is missing; it takes constant\(value\)"),
         ("kaiming-normal(fan_inn)", "'mode' is fan_inn: choose one of fan_in, fan_out"),
         ("lsuv(tries=2.5)", "'tries' is 2.5: it must be a whole number"),
-        ("lsuv(tolerance=0)", "lsuv has tolerance 0 and 10 tries: both must be positive"),
-        ("lsuv(tries=0)", "both must be positive"), ("metainit(steps=-1)", "metainit has -1 steps"),
-        ("metainit(momentum=1)", "momentum from 0 to below 1"),
         ("residual-zero(lsuv)", "'lsuv' is for whole networks"),
         ("residual-zero(2)", "'base' is 2: it must be a name"),
         ("zeros(1)", "it takes zeros, without arguments"),
@@ -314,3 +311,16 @@ def test_a_normal_distribution_that_is_cut_has_the_std_of_its_integral(cut: floa
     variance = quad(lambda z: z**2 * math.exp(-(z**2) / 2), -cut, cut, epsabs=0)[0]
     variance /= quad(lambda z: math.exp(-(z**2) / 2), -cut, cut, epsabs=0)[0]
     assert Normal(0.0, 2.0, cut).std == pytest.approx(2 * math.sqrt(variance), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lsuv(tolerance=0)", "lsuv has tolerance 0 and 10 tries: both must be positive"), ("lsuv(tries=0)", "both must be positive"),
+        ("metainit(steps=-1)", "metainit has -1 steps"), ("metainit(momentum=1)", "momentum from 0 to below 1"),
+    ],
+)  # fmt: skip
+def test_initialisers_that_measure_refuse_numbers_they_cannot_work_with(text: str, message: str) -> None:
+    sample = Sample(torch.randn(8, 4), torch.zeros(8, dtype=torch.long), cross_entropy)
+    with pytest.raises(gf.GoodfitError, match=message):
+        initialise(start(nn.Linear(4, 2), sample), text)
