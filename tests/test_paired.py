@@ -59,3 +59,12 @@ def test_a_curve_that_has_ended_keeps_its_last_value() -> None:
     carry_on(curves, [2, 4, 2])
     np.testing.assert_array_equal(curves, [[3, 2, 2, 2], [5, 4, 3, 2], [9, np.nan, np.nan, np.nan]])
     assert band(curves[:2])["mean"] == [4.0, 3.0, 2.5, 2.0], "no jump where the first ends"
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(2, "undecided"), (5, "undecided"), (6, "worse"), (9, "worse")])
+def test_equal_differences_decide_only_where_the_sign_test_does(seeds: int, verdict: str) -> None:
+    """Half of four rows more, seed after seed: two such seeds are no proof (binomial test: 2^(1 - n) <= 0.05)."""
+    values = {"a": dict.fromkeys(range(seeds), 0.5), "b": dict.fromkeys(range(seeds), 1.0)}
+    standing = rank(values, smaller_is_better=True)[1]
+    assert standing.verdict == verdict
+    assert (stats.binomtest(seeds, seeds, 0.5).pvalue <= 0.05) == (verdict == "worse")

@@ -19,7 +19,8 @@ class Standing:
         mean, interval: over the seeds, Student's t; the bounds are NaN for fewer than two.
         difference, difference_interval: to the best variant, paired over the seeds that both have. The intervals hold
             together: each is widened by the number of variants (Bonferroni).
-        verdict: `best`, `worse`, or `undecided` where the interval of the difference contains zero.
+        verdict: `best`, `worse`, or `undecided` where the interval of the difference contains zero, or where too few
+            differences are all the same (from few rows), of which Student's t would be certain: there the sign test decides.
     """
 
     name: Any
@@ -50,7 +51,7 @@ def rank(
         shared = sorted(known[name].keys() & known[order[0]].keys())
         differences = [known[name][seed] - known[order[0]][seed] for seed in shared]
         difference, low, high = t_interval(differences, together) if name != order[0] else (0.0, 0.0, 0.0)
-        decided = not np.isnan(low) and not low <= 0 <= high
+        decided = not np.isnan(low) and not low <= 0 <= high and _is_no_coincidence(differences, together)
         verdict = "best" if name == order[0] else "worse" if decided else "undecided"
         mean, *interval = means[name]
         diverged = len(values[name]) - len(known[name])
@@ -58,6 +59,11 @@ def rank(
             Standing(name, known[name], diverged, mean, (interval[0], interval[1]), difference, (low, high), verdict)
         )
     return standings
+
+
+def _is_no_coincidence(differences: Sequence[float], level: float) -> bool:
+    """Say whether differences vary, or are as many as the sign test needs to tell that all lie on one side."""
+    return len(set(differences)) > 1 or 2.0 ** (1 - len(differences)) <= 1 - level
 
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float, float]:

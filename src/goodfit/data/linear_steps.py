@@ -64,7 +64,7 @@ def pca(x: np.ndarray, keep: float | None = None) -> Affine:
 
 
 def pca_whiten(x: np.ndarray, keep: float | None = None, epsilon: float = 1e-5) -> Affine:
-    """principal components / sqrt(variance + epsilon): uncorrelated, of variance 1"""
+    """principal components / sqrt(variance + epsilon): uncorrelated, of variance 1 where epsilon is small beside theirs"""
     mean, variances, components = principal_components(x)
     kept = _kept(variances, keep, len(x))
     return Affine(mean, (components * _whitening(variances, epsilon))[:, :kept])
