@@ -51,6 +51,29 @@ def test_newton() -> None:
     assert safe.speed and safe.speed.order == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.parametrize("method", ["newton", "gd"])
+@pytest.mark.parametrize(
+    ("function", "kind", "words"),
+    [("x^4 - x^2", "maximum", "started on a maximum at (0), value 0: the gradient is zero, so no step was made"),
+     ("x^2", "converged", "started in the minimum at (0), value 0: the gradient is zero, so no step was made"),
+     ("x^3", "saddle", "started on a saddle at (0), value 0: the gradient is zero, so no step was made"),
+     ("abs(x) - x^2", "converged", "started in the minimum at (0), value 0: the slopes on both sides of the kink have mean")],
+)  # fmt: skip
+def test_no_step_is_not_told_as_one(function: str, kind: str, words: str, method: str) -> None:
+    landscape = find_function(function)
+    verdict = judge(descend(landscape, method, [(0.0,)]), Terrain.survey(landscape))[0]
+    assert verdict.kind == kind and words in verdict.words
+
+
+def test_only_newton_climbs_by_curvature() -> None:
+    """From 1, one step of 0.5 lands on the maximum at 0 of x^4 - x^2 by chance."""
+    landscape = find_function("x^4 - x^2")
+    jumps, climbs = descend(landscape, "gd", [(1.0,)], [0.5])[0], descend(landscape, "newton", [(0.2,)])[0]
+    jumped, climbed = judge([jumps, climbs], Terrain.survey(landscape))
+    assert jumps.steps == 1 and jumped.words == "at a maximum at (0), value 0, after 1 step: the gradient is zero"
+    assert climbed.kind == "maximum" and "the step followed the curvature uphill" in climbed.words
+
+
 @pytest.mark.parametrize("function", ["exp(x) - x", "cosh(0.5*x) + 0.2*x"])
 def test_newtons_order_is_two_where_the_third_derivative_is_not_zero(function: str) -> None:
     """On cosh(0.5 x) alone it is 3 (above); tilted a little, the minimum has a third derivative and the order is 2."""

@@ -1,6 +1,7 @@
 """`goodfit landscape` and `goodfit constrained`: what a function looks like, and its minimum under constraints."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,13 +11,15 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand
 
 from goodfit.cli.console import say
 from goodfit.cli.places import read_box
 from goodfit.errors import GoodfitError
 from goodfit.landscape.constrained import PROBLEMS, Problem, Solution, find_problem, make_problem, solve
 from goodfit.landscape.convexity import Convexity, check_convexity
-from goodfit.landscape.critical_points import flat_share
+from goodfit.landscape.critical_points import MOST_POINTS, CriticalPoint, flat_share
+from goodfit.landscape.expression import parse
 from goodfit.landscape.functions import FAMILIES, FUNCTIONS, find_function
 from goodfit.landscape.verdict import Terrain
 from goodfit.report.constrained_picture import draw_constrained
@@ -27,6 +30,35 @@ from goodfit.wording import figure
 
 FLAT = 0.05
 """Share of the box without slope from which on it is worth a word."""
+MOST_SHOWN = 12
+"""Critical points in the printed table: of more, the lowest."""
+
+
+class FormulaCommand(TyperCommand):
+    """A command that takes a formula which begins with a minus for what it is, and not for an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put a space before such formulas, so that they do not look like options."""
+        try:
+            return super().parse_args(ctx, [f" {text}" if _begins_with_minus(text) else text for text in args])
+        except typer.TyperException as error:
+            problem = error.format_message().rstrip(".")
+            if not re.match("No such option: -[^-]", problem):
+                raise
+            raise GoodfitError(
+                f"{problem}, and it cannot be read as a formula either; another way to write one that begins with a "
+                "minus is after --, such as -- '-x^2', or 0-x^2"
+            ) from None
+
+
+def _begins_with_minus(text: str) -> bool:
+    if not text.startswith("-"):
+        return False
+    try:
+        parse(text)
+    except GoodfitError:
+        return False
+    return True
 
 
 def landscape_command(
@@ -114,18 +146,35 @@ def _print_one(terrain: Terrain, convexity: Convexity, flat: float) -> None:
     console, landscape = Console(highlight=False), terrain.landscape
     box = " x ".join(f"[{low:g}, {high:g}]" for low, high in landscape.box)
     console.print(f"{landscape.name}: {landscape.formula} on {box} ({landscape.about})", markup=False)
-    table = _table(("critical point", "at"), ("value", "eigenvalues of the Hessian"))
-    for point in terrain.critical:
-        eigenvalues = ", ".join(figure(v) for v in point.eigenvalues)
-        table.add_row(point.kind, terrain.place(point.point), terrain.height(point.value), eigenvalues)
-    if terrain.critical:
-        console.print(table, markup=False)
-    else:
-        console.print("no critical point in the box", markup=False)
+    if terrain.flat and convexity.kind == "linear":
+        value = terrain.height(_value(terrain, np.array(landscape.box).mean(-1)))
+        console.print(
+            f"flat: the value is {value} wherever it was looked at in the box, without any slope", markup=False
+        )
+        return
+    _print_critical(console, terrain)
     if flat >= FLAT:
         console.print(f"the gradient vanishes: it is below 1 % of the steepest in {flat:.0%} of the box", markup=False)
     for words in convexity.words():
         console.print(words, markup=False)
+
+
+def _print_critical(console: Console, terrain: Terrain) -> None:
+    table, found = _table(("critical point", "at"), ("value", "eigenvalues of the Hessian")), len(terrain.critical)
+    for point in terrain.critical[:MOST_SHOWN]:
+        table.add_row(point.kind, terrain.place(point.point), terrain.height(point.value), _eigenvalues(point))
+    if not found:
+        console.print("no critical point was found in the box", markup=False)
+        return
+    console.print(table, markup=False)
+    if found > MOST_SHOWN:
+        stopped = f"; the search stopped at {found}: there may be a whole line or plane" if found == MOST_POINTS else ""
+        console.print(f"and {found - MOST_SHOWN} more, none lower{stopped}", markup=False)
+
+
+def _eigenvalues(point: CriticalPoint) -> str:
+    missing = {0: "none, not differentiable there", 1: "none, no second derivative there"}
+    return missing.get(point.derivatives) or ", ".join(map(figure, point.eigenvalues))
 
 
 def _compare(terrains: list[Terrain], plot: Path | None, as_json: bool) -> None:

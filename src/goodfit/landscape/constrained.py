@@ -10,10 +10,10 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from goodfit.errors import GoodfitError, did_you_mean
-from goodfit.landscape.critical_points import corners, grid, newton_step
+from goodfit.landscape.critical_points import newton_step
 from goodfit.landscape.descent import descend
 from goodfit.landscape.expression import Relation, parse_relation
-from goodfit.landscape.functions import Box, Landscape, find_function
+from goodfit.landscape.functions import Box, Landscape, corners, find_function, grid
 from goodfit.randomness import torch_generator
 
 STARTS = {1: 21, 2: 5}

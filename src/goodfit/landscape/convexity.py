@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from goodfit.errors import GoodfitError
-from goodfit.landscape.critical_points import corners, grid
-from goodfit.landscape.functions import Landscape
+from goodfit.landscape.functions import Landscape, corners, grid
+from goodfit.landscape.kinks import Kink, derivatives_at, largest_kink
 from goodfit.wording import figure
 
 PAIRED = {1: 401, 2: 21}
@@ -46,8 +46,9 @@ class Convexity:
         lowest_at, highest_at: where.
         against_convex, against_concave: the chord that proves the function is not so, None where none was found.
         against_sublevel: two points of a sublevel set whose middle is outside it, None where none was found.
-        looked_at: points of the grid and chords.
+        looked_at: points of the grid that have a Hessian, and chords.
         quadratic: whether the eigenvalues are the same at all points.
+        kink: where the slope jumps most, None where no jump was found.
     """
 
     lowest: float
@@ -59,6 +60,7 @@ class Convexity:
     against_sublevel: Chord | None
     looked_at: tuple[int, int]
     quadratic: bool
+    kink: Kink | None = None
 
     @property
     def kind(self) -> str:
@@ -72,17 +74,23 @@ class Convexity:
         points, chords = self.looked_at
         curvature = "second derivative" if len(self.lowest_at) == 1 else "eigenvalue of the Hessian"
         if figure(self.lowest) == figure(self.highest):
-            said = [f"{self.kind}: the {curvature} is {figure(self.lowest)} everywhere ({points} points looked at)"]
+            said = [f"{self.kind}: the {curvature} is {figure(self.lowest)} at each of {points} points looked at"]
         elif self.quadratic:
             said = [
                 f"{self.kind}: the eigenvalues of the Hessian are {figure(self.lowest)} and {figure(self.highest)}"
-                f" everywhere ({points} points looked at)"
+                f" at each of {points} points looked at"
             ]
         else:
             said = [
                 f"{self.kind}: the {curvature} lies between {figure(self.lowest)} at {_place(self.lowest_at)} and "
                 f"{figure(self.highest)} at {_place(self.highest_at)} ({points} points looked at)"
             ]
+        if self.kink:
+            along = f" along {self.kink.along}" if len(self.kink.at) == 2 else ""
+            said.append(
+                f"not differentiable at {_place(self.kink.at)}: the slope{along} jumps there from "
+                f"{figure(self.kink.before)} to {figure(self.kink.after)}, the largest jump that was found"
+            )
         if self.against_convex:
             c = self.against_convex
             said.append(
@@ -92,7 +100,7 @@ class Convexity:
         else:
             strong = self.lowest > 1e-9 * max(abs(self.highest), 1.0)
             said.append(
-                f"no chord of {chords} lies below the function: every local minimum here is the global one"
+                f"no chord of {chords} lies below the function: as far as they tell, every local minimum here is the global one"
                 + (f", and there is at most one (strongly convex, modulus {figure(self.lowest)})" if strong else "")
             )
         if self.against_sublevel:
@@ -110,7 +118,7 @@ def check_convexity(landscape: Landscape) -> Convexity:
     """Look for the most negative curvature and for chords that break Jensen's inequality, in the landscape's box.
 
     Every two points of a grid make a chord; more chords, ever shorter, cross the places of the most negative and of the
-    most positive curvature, so that a narrow dent is not missed.
+    most positive curvature and of the largest kink, so that a narrow dent is not missed.
 
     Raises:
         GoodfitError: the function has no finite value somewhere in the box.
@@ -123,14 +131,23 @@ def check_convexity(landscape: Landscape) -> Convexity:
             f"'{landscape.name}' has no finite value at {_place(where)}: convexity is asked of a box where it has one "
             "everywhere; choose another with --on"
         )
-    curvatures, axes = torch.linalg.eigh(landscape.hessian(places).nan_to_num(0, 0, 0))
+    scale = float(values.abs().max().clamp_min(1e-300))
+    hessians = landscape.hessian(places).nan_to_num(0, 0, 0)
+    curved = derivatives_at(landscape, places, float(hessians.abs().max()), scale) == 2
+    if bool(curved.any()):
+        places, hessians = places[curved], hessians[curved]
+    curvatures, axes = torch.linalg.eigh(hessians)
     spread = (curvatures.amax(0) - curvatures.amin(0)).max()
     low, high = int(curvatures[:, 0].argmin()), int(curvatures[:, -1].argmax())
     ends = [_far_ends(landscape), _close_ends(landscape, places[low], axes[low, :, 0]),
             _close_ends(landscape, places[high], axes[high, :, -1])]  # fmt: skip
+    kink = largest_kink(landscape, CURVED[d], scale)
+    if kink:
+        along = torch.eye(d, dtype=torch.float64)[landscape.names.index(kink.along)]
+        ends.append(_close_ends(landscape, torch.tensor(kink.at, dtype=torch.float64), along))
     a, b = (torch.cat(side) for side in zip(*ends, strict=True))
     at_a, at_b, middle = landscape.value(a), landscape.value(b), landscape.value((a + b) / 2)
-    rounding = ROUNDING * float(values.abs().max().clamp_min(1e-300))
+    rounding = ROUNDING * scale
     mean, centre = (at_a + at_b) / 2, sum(corners(landscape.box)) / 2
 
     def worst(gap: Tensor, allowed: Tensor) -> Chord | None:
@@ -149,7 +166,7 @@ def check_convexity(landscape: Landscape) -> Convexity:
         float(curvatures[low, 0]), tuple(places[low].tolist()), float(curvatures[high, d - 1]),
         tuple(places[high].tolist()), worst(middle - mean, mean), worst(mean - middle, mean),
         worst(middle - higher, higher), (len(places), len(a)),
-        bool(spread <= ROUNDING * curvatures.abs().max()),
+        bool(spread <= ROUNDING * curvatures.abs().max()), kink,
     )  # fmt: skip
 
 

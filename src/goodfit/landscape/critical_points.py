@@ -1,19 +1,22 @@
-"""Where the gradient is zero, and what is there: by the signs of the Hessian's eigenvalues."""
+"""Where the gradient is zero, and what is there: by the signs of the Hessian's eigenvalues where there is a Hessian."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from goodfit.landscape.functions import Box, Landscape
+from goodfit.landscape.functions import Landscape, corners, grid
+from goodfit.landscape.kinks import CLOSE, derivatives_at
 
 Kind = Literal["minimum", "maximum", "saddle", "flat"]
 GRID = {1: 801, 2: 31}
 """Starts of the search on each axis."""
 NEWTON_STEPS = 80
+AROUND = (3e-4, 1e-3, 3e-3)
+"""Distances, in widths of the box, at which values tell what a point is whose curvature is zero."""
 MOST_POINTS = 60
 """More than these are a line or a plane of critical points, not a list."""
 
@@ -23,12 +26,17 @@ class CriticalPoint:
     """A point without slope.
 
     `flat` means that neither the eigenvalues nor the values around it tell it from a plain.
+
+    Attributes:
+        eigenvalues: of the Hessian; none where there is none.
+        derivatives: 2; 1 where the second derivative does not exist; 0 at a kink, where the mean of the slopes is zero.
     """
 
     point: tuple[float, ...]
     value: float
     eigenvalues: tuple[float, ...]
     kind: Kind
+    derivatives: int = 2
 
 
 def find_critical_points(landscape: Landscape) -> list[CriticalPoint]:
@@ -85,30 +93,35 @@ def newton_step(landscape: Landscape, x: Tensor) -> Tensor:
 
 
 def classify(landscape: Landscape, point: Tensor) -> CriticalPoint:
-    """Say what a critical point is: by eigenvalues; where one is zero, by the values on circles around it."""
+    """Say what a critical point is: by eigenvalues; where one is zero or there are none, by the values around it."""
     eigenvalues = torch.linalg.eigvalsh(landscape.hessian(point).nan_to_num(0, 0, 0))
-    low, high = corners(landscape.box)
-    width = float((high - low).norm())
-    typical = float(landscape.hessian(grid(landscape.box, 9)).nan_to_num(0, 0, 0).abs().max())
+    places = grid(landscape.box, 9)
+    typical = float(landscape.hessian(places).nan_to_num(0, 0, 0).abs().max())
+    scale = float(landscape.value(places).nan_to_num(0, 0, 0).abs().max())
+    derivatives = int(derivatives_at(landscape, point[None], typical, scale))
     zero = 1e-7 * max(typical, 1e-300)
     up, down = bool((eigenvalues > zero).any()), bool((eigenvalues < -zero).any())
-    if bool((eigenvalues.abs() <= zero).any()) and not (up and down):
-        up, down = _around(landscape, point, width)
+    if derivatives < 2:  # however small the kink, close enough it is steeper than all else
+        up, down, eigenvalues = *_around(landscape, point, CLOSE[:1]), eigenvalues[:0]
+    elif bool((eigenvalues.abs() <= zero).any()) and not (up and down):
+        up, down = _around(landscape, point, AROUND)
     kinds: dict[tuple[bool, bool], Kind] = {
         (True, False): "minimum", (False, True): "maximum", (True, True): "saddle", (False, False): "flat"
     }  # fmt: skip
     return CriticalPoint(
-        tuple(point.tolist()), float(landscape.value(point)), tuple(eigenvalues.tolist()), kinds[up, down]
+        tuple(point.tolist()), float(landscape.value(point)), tuple(eigenvalues.tolist()), kinds[up, down], derivatives
     )
 
 
-def _around(landscape: Landscape, point: Tensor, width: float) -> tuple[bool, bool]:
-    """Return whether there are higher and whether there are lower values close by."""
+def _around(landscape: Landscape, point: Tensor, distances: Sequence[float]) -> tuple[bool, bool]:
+    """Return whether there are higher and whether there are lower values at distances given in widths of the box."""
+    low, high = corners(landscape.box)
+    width = float((high - low).norm())
     angles = torch.linspace(0, 2 * math.pi, 65, dtype=torch.float64)[:-1]
     circle = torch.stack([angles.cos(), angles.sin()], -1) if len(point) == 2 else torch.tensor([[1.0], [-1.0]])
     here = landscape.value(point)
     rounding = 1e-14 * float(here.abs().clamp_min(1e-2))
-    rises = torch.cat([landscape.value(point + r * width * circle.double()) - here for r in (3e-4, 1e-3, 3e-3)])
+    rises = torch.cat([landscape.value(point + r * width * circle.double()) - here for r in distances])
     return bool((rises > rounding).any()), bool((rises < -rounding).any())
 
 
@@ -124,15 +137,3 @@ def flat_share(landscape: Landscape) -> float:
     slopes = landscape.gradient(grid(landscape.box, GRID[landscape.dimension])).norm(dim=-1)
     slopes = slopes[slopes.isfinite()]
     return float((slopes < 0.01 * slopes.max()).double().mean()) if len(slopes) else 0.0
-
-
-def grid(box: Box, points: int) -> Tensor:
-    """Return an even grid of the box, edges included: [points^d, d]."""
-    axes = [torch.from_numpy(np.linspace(low, high, points)) for low, high in box]
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(box))
-
-
-def corners(box: Box) -> tuple[Tensor, Tensor]:
-    """Return the lower and the upper corner, [d] each."""
-    low, high = torch.tensor(box, dtype=torch.float64).T
-    return low, high

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,6 +57,18 @@ class Landscape:
     def on(self, box: Sequence[tuple[float, float]]) -> "Landscape":
         """Return the same function on another interval or box."""
         return replace(self, box=tuple(box))
+
+
+def grid(box: Box, points: int) -> Tensor:
+    """Return an even grid of the box, edges included: [points^d, d]."""
+    axes = [torch.from_numpy(np.linspace(low, high, points)) for low, high in box]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(box))
+
+
+def corners(box: Box) -> tuple[Tensor, Tensor]:
+    """Return the lower and the upper corner, [d] each."""
+    low, high = torch.tensor(box, dtype=torch.float64).T
+    return low, high
 
 
 def _formula(text: str, about: str, box: Box, start: tuple[float, ...], name: str = "") -> Landscape:

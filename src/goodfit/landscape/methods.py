@@ -27,12 +27,13 @@ SMALLEST_CURVATURE = 1e-8
 
 @dataclass(frozen=True)
 class Method:
-    """A method, what it remembers before the first step, and the eta it takes if none is given."""
+    """A method, what it remembers before the first step, the eta it takes if none is given, whether it climbs to maxima."""
 
     step: Step
     begin: Callable[[Tensor], Memory]
     eta: float
     about: str
+    climbs: bool = False
 
 
 def gradient_descent(landscape: Landscape, x: Tensor, g: Tensor, memory: Memory, h: Hyper) -> tuple[Tensor, Memory]:
@@ -144,8 +145,8 @@ def _of_networks(name: str, optimiser: Optimiser) -> Method:
 
 METHODS: dict[str, Method] = {
     "gd": Method(gradient_descent, _nothing, 0.1, "gradient descent; with noise, stochastic gradient descent"),
-    "newton": Method(newton, _nothing, 1.0, "Newton's method, full step"),
-    "newton-damped": Method(newton, _nothing, 0.5, "Newton's method, half steps"),
+    "newton": Method(newton, _nothing, 1.0, "Newton's method, full step", climbs=True),
+    "newton-damped": Method(newton, _nothing, 0.5, "Newton's method, half steps", climbs=True),
     "newton-safeguarded": Method(safeguarded_newton, _nothing, 1.0, "|eigenvalues| of the Hessian and a line search"),
     "diagonal": Method(diagonal_preconditioning, _nothing, 0.5, "gradient over the Hessian's diagonal"),
     "line-search": Method(line_search, _nothing, 1.0, "gradient descent with a Wolfe line search"),

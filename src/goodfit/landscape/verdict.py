@@ -7,16 +7,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from goodfit.landscape.critical_points import (
-    CriticalPoint,
-    classify,
-    corners,
-    find_critical_points,
-    grid,
-    polish,
-)
+from goodfit.landscape.critical_points import CriticalPoint, classify, find_critical_points, polish
 from goodfit.landscape.descent import Trace
-from goodfit.landscape.functions import Landscape
+from goodfit.landscape.functions import Landscape, corners, grid
+from goodfit.landscape.methods import METHODS
 from goodfit.landscape.order import Speed, measure_order
 from goodfit.wording import count, figure
 
@@ -67,13 +61,18 @@ class Terrain:
         """The lowest minimum inside the box."""
         return next((c for c in self.critical if c.kind == "minimum"), None)
 
+    @property
+    def flat(self) -> bool:
+        """Whether no slope beyond rounding was met in the box."""
+        return self.steepest * self.width <= 1e-12 * self.highest
+
     def place(self, point: Sequence[float]) -> str:
         """Return coordinates as text, without the rounding that Newton's method leaves at zero."""
         return "(" + ", ".join(figure(0.0 if abs(v) < 1e-12 * self.width else v) for v in point) + ")"
 
     def height(self, value: float) -> str:
         """Return a value as text, without the rounding at zero."""
-        return figure(0.0 if abs(value) < 1e-14 * self.highest else value)
+        return figure(0.0 if abs(value) <= 1e-14 * self.highest else value)
 
     def outside(self, point: Sequence[float] | np.ndarray) -> float:
         """Return how far beyond the box a point lies, in widths of the box; negative inside."""
@@ -152,20 +151,35 @@ def _at_rest(end: _End, terrain: Terrain) -> Verdict | None:
         return None
     speed = measure_order(trace.points, np.array(limit.point))
     place = f"{terrain.place(limit.point)}{_beyond(limit, terrain)}, value {terrain.height(limit.value)}"
+    local = limit.kind == "minimum" and _is_local(limit, terrain)
+    kind: Kind = "local minimum" if local else "converged" if limit.kind == "minimum" else limit.kind
+    better = _better(terrain) if local else ""
+    if trace.steps == 0 and trace.end == "gradient vanished":
+        words = f"started {_STARTED[kind]} at {place}: {_no_slope(limit)}, so no step was made{better}"
+        return Verdict(kind, words, limit)
     after = f"after {count(trace.steps, 'step')}"
     if rest[-1] > 1e-8 * terrain.width:
         after += f", {rest[-1]:.1g} from it"
-    if limit.kind != "minimum":
-        found = {
-            "saddle": f"stuck at a saddle at {place}, {after}: the gradient is zero, but it goes down from there",
-            "maximum": f"at a maximum at {place}, {after}: the step followed the curvature uphill",
-            "flat": f"rests on flat ground at {place}, {after}",
-        }
-        return Verdict(limit.kind, found[limit.kind] + _fast(speed), limit, speed)
-    if _is_local(limit, terrain):
-        words = f"stuck in the local minimum at {place}, {after}{_better(terrain)}"
-        return Verdict("local minimum", words + _fast(speed), limit, speed)
-    return Verdict("converged", f"converged to the minimum at {place}, {after}{_fast(speed)}", limit, speed)
+    climbed = trace.steps > 0 and METHODS[trace.method].climbs
+    found: dict[Kind, str] = {
+        "converged": f"converged to the minimum at {place}, {after}",
+        "local minimum": f"stuck in the local minimum at {place}, {after}{better}",
+        "saddle": f"stuck at a saddle at {place}, {after}: {_no_slope(limit)}, but it goes down from there",
+        "maximum": f"at a maximum at {place}, {after}: "
+        + ("the step followed the curvature uphill" if climbed else _no_slope(limit)),
+        "flat": f"rests on flat ground at {place}, {after}",
+    }
+    return Verdict(kind, found[kind] + _fast(speed), limit, speed)
+
+
+_STARTED: dict[Kind, str] = {
+    "converged": "in the minimum", "local minimum": "in the local minimum", "saddle": "on a saddle",
+    "maximum": "on a maximum", "flat": "on flat ground",
+}  # fmt: skip
+
+
+def _no_slope(limit: CriticalPoint) -> str:
+    return "the gradient is zero" if limit.derivatives else "the slopes on both sides of the kink have mean zero"
 
 
 def _beyond(limit: CriticalPoint, terrain: Terrain) -> str:
