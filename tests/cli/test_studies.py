@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
 
 from goodfit.cli import main
+from goodfit.cli.studies import StudyRequest
 
 FAST = ["--set", "epochs=3", "--set", "width=8", "-q"]
 
@@ -61,6 +63,8 @@ def test_resume_of_a_study_gives_the_same(houses_csv: Path, tmp_path: Path) -> N
         (["study", "init", "--data", "digits", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["study", "signals", "--vary", "model=convv"], "no model 'convv' (did you mean 'conv'?)"),
         (["study", "signals", "--vary", "depth=0"], "depth is 0: the study 'signals' needs a number of at least 1"),
+        (["study", "signals", "--vary", "width=100000000", "-q"], "width 100000000 cannot be held: they take"),
+        (["study", "signals", "--vary", "init=uniform(0,1e400)", "-q"], "is 'uniform(0,1e400)', which cannot be read"),
         (["study", "signals", "--vary", "width=8,8"], "width has a value twice"),
         (["study", "signals", "--vary", "activation=step"], "activation 'step' has no signal to follow: its derivative"),
         (["study", "signals", "--vary", "dropout=0.1"], "does not vary 'dropout'"),
@@ -74,6 +78,65 @@ def test_mistakes_are_one_line(
     said = capsys.readouterr().err.strip()
     assert message in said and "\n" not in said and said.startswith("goodfit: error: ")
     assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize("limit", ["0", "-5", "nan", "inf", "1e308h", "0m"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "houses.csv", "--target", "price"],
+        ["step", "coarse", "houses.csv", "--target", "price"],
+        ["search", "houses.csv", "--target", "price", "--over", "lr=log(1e-4, 1e-1)"],
+        ["compare", "--data", "houses.csv", "--target", "price", "--vary", "width=8,16"],
+        ["study", "init", "--data", "houses.csv", "--target", "price"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_limit_in_which_nothing_can_be_done_is_refused(
+    command: list[str], limit: str, houses_csv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    monkeypatch.chdir(houses_csv.parent)
+    assert main([*command, "--time-limit", limit]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith(f"goodfit: error: --time-limit {limit} must be positive and finite") and "\n" not in said
+    assert not Path("runs").exists()
+
+
+def test_a_study_without_time_says_so_and_claims_nothing(
+    houses_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    arguments = [
+        "study",
+        "init",
+        "--data",
+        str(houses_csv),
+        "--target",
+        "price",
+        "--seeds",
+        "2",
+        "--time-limit",
+        "0.000001",
+    ]
+    assert main([*arguments, "-q", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "The time did not suffice" in said and "28 of 28 trainings in the stage 'comparison'" in said
+    record = json.loads((out / "report.json").read_text())
+    assert "standings" not in record and record["cut_short"][0]["cut"] == 28
+    for told in (said, (out / "report.html").read_text()):
+        assert "does best" not in told and "beyond doubt" not in told
+    assert main(["inspect", str(out)]) == 0 and "did not suffice" in capsys.readouterr().out
+    (out / "report.json").unlink()
+    assert main(["resume", str(out), "-q"]) == 0
+    assert json.loads((out / "report.json").read_text())["answer"] == record["answer"]
+
+
+def test_reading_the_data_counts() -> None:
+    request = StudyRequest(study="init", data="digits", time_limit=60.0)
+    began = request.deadline
+    assert began is not None and 0 < began - monotonic() <= 60
+    assert request.deadline == began and "began" not in " ".join(request.model_dump())
+    assert StudyRequest(study="init", data="digits").deadline is None
 
 
 def test_signals_are_named_by_all_that_varies(tmp_path: Path) -> None:

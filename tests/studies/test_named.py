@@ -91,3 +91,10 @@ def test_all_four_typical_curves_stay_in_the_picture(images: gf.Task) -> None:
     assert len(typical["series"]) == 4 and typical["whole"] and search["whole"]
     said = record["answer"][1]
     assert said.startswith("Training loss after 3 epochs") and all(f"a rate that is {n} (" in said for n in FACTORS)
+
+
+def test_the_study_of_depth_asks_for_images(house_task: gf.Task) -> None:
+    with pytest.raises(gf.GoodfitError, match="compares networks for images and these are a table: give images"):
+        STUDIES["depth"].run(house_task, order(SMALL))
+    record = STUDIES["depth"].run(house_task, order(SMALL, model=["mlp"], skip=[True], depth=[1, 2]))
+    assert len(record["standings"]) == 2

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,7 @@ from goodfit.cli.request import (
     read_axis,
     read_request,
     read_seconds,
+    read_seed,
     read_setting,
     typed,
 )
@@ -55,6 +57,12 @@ class StudyRequest(DataRequest):
     by: str = "metric"
     device: str = "auto"
     time_limit: float | None = None
+    _began: float = PrivateAttr(default_factory=monotonic)  # before the data are read: that counts
+
+    @property
+    def deadline(self) -> float | None:
+        """When all must end, in `time.monotonic()` seconds; None without a limit."""
+        return None if self.time_limit is None else self._began + self.time_limit
 
 
 Data = Annotated[str, typer.Option(help="Table, .npz, folder of class folders, or a name from 'goodfit data'.")]
@@ -104,7 +112,7 @@ def compare_command(
         raise GoodfitError(f"preset '{preset}' is unknown: choose one of {', '.join(PRESETS)}")
     request = StudyRequest(
         study="", data=data, target=target, kind=task.value, metric=metric, id=id, group=group, time=time, test=test,
-        validation=val, seed=seed, settings=_settings(config, set_), vary=_axes(vary), seeds=seeds, preset=preset, by=by,
+        validation=val, seed=read_seed(seed), settings=_settings(config, set_), vary=_axes(vary), seeds=seeds, preset=preset, by=by,
         device=device, time_limit=read_seconds(time_limit),
     )  # fmt: skip
     if not request.vary:
@@ -134,7 +142,7 @@ def study_command(
         return
     study = find_study(name)
     request = StudyRequest(
-        study=name, options=read_options(name, study.options, _own_options(context.args)), data=_data_of(study, name, data), target=target, validation=f"{study.validation:g}", seed=seed,
+        study=name, options=read_options(name, study.options, _own_options(context.args)), data=_data_of(study, name, data), target=target, validation=f"{study.validation:g}", seed=read_seed(seed),
         settings=_settings(config, set_), vary=_axes(vary), seeds=seeds, device=device,
         time_limit=read_seconds(time_limit),
     )  # fmt: skip
@@ -205,7 +213,7 @@ def _begin(request: StudyRequest, words: list[str], out: Path | None, as_json: b
 
 def _work(request: StudyRequest, task: Task | None, folder: RunFolder, as_json: bool, quiet: bool) -> None:
     with working_in(folder), listening(quiet) as listener:
-        means = Means(folder, request.device, request.time_limit, listener.progress, listener.stage)
+        means = Means(folder, request.device, request.deadline, listener.progress, listener.stage)
         record = plain_json(_identity(request, task) | _study(request, task, means))
         folder.write("report.json", record)
         write_report(record, folder.path / "report.html")
@@ -223,9 +231,12 @@ def _study(request: StudyRequest, task: Task | None, means: Means) -> dict[str, 
         )
         return study.run(task, order)
     assert task is not None
-    base = base_config(
-        find_preset(request.preset, task, request.settings), task, request.seed, {"patience": None} | request.settings
+    # principal components among the variants: all of them on networks that take components and images alike
+    components = [value for value in request.vary.get("decorrelate", ()) if str(value).startswith("pca")]
+    preset = find_preset(
+        request.preset, task, request.settings | ({"decorrelate": components[0]} if components else {})
     )
+    base = base_config(preset, task, request.seed, {"patience": None} | request.settings)
     fixed = "lr" in request.settings or "lr" in request.vary
     return compare_variants(
         task, base, grid(request.vary), seeds=request.seeds or 8, rates=() if fixed else RATES, means=means, by=request.by,

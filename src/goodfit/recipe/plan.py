@@ -1,5 +1,6 @@
 """What a run of the recipe is asked for, and who hears of it."""
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,8 +41,8 @@ class Recipe:
             raise GoodfitError(
                 f"preset '{self.preset}' is unknown{did_you_mean(self.preset, PRESETS)}: choose one of {', '.join(PRESETS)}"
             )
-        if self.time_limit is not None and self.time_limit <= 0:
-            raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive")
+        if self.time_limit is not None and not 0 < self.time_limit < math.inf:  # NaN neither
+            raise GoodfitError(f"the time limit is {self.time_limit:g} seconds: it must be positive and finite")
 
     def budget(self, task: Task) -> Preset:
         """Return the preset's numbers for a task."""

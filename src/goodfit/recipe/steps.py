@@ -84,10 +84,7 @@ class Steps:
     def improve(self, runs: Runs) -> Improved:
         """Steps 6 and 7: read the curves, change what they ask for, keep it if it pays, and again."""
         self._listener.stage("curves", "read, and what they ask for tried")
-        means = replace(
-            self._means(None), time_limit=self.clock.left_for_candidates(), keep_weights=True,
-            stop=self.interruption.asked,
-        )  # fmt: skip
+        means = replace(self._means(self.clock.left_for_candidates()), keep_weights=True, stop=self.interruption.asked)
         steps = 0 if self.interruption.asked() else self._spend * sum(t.steps for t in runs)
         with self.interruption.awaited():
             return improve(runs, steps=steps, fixed=sorted(self.fixed), means=means)
@@ -109,8 +106,8 @@ class Steps:
         return self.config.replace(**found["changed"]) if found else self.config
 
     def _overfit(self) -> dict[str, Any]:
-        means = self._means("overfit")
-        if means.time_limit == 0:
+        means = self._means(self.clock.left_for("overfit"))
+        if means.seconds_left == 0:
             return skipped("The time limit left no time to learn a few mini-batches by heart.")
         return overfit_small_sample(self.task, self.config, means=means, fixed=sorted(self.fixed))
 
@@ -125,8 +122,8 @@ class Steps:
 
     def _coarse(self) -> dict[str, Any]:
         rate = self.config.lr if "lr" in self.fixed else self.learning_rate()["chosen"]
-        steps, means = COARSE_SHARE * self._refinement_steps(), self._means("coarse grid")
-        if means.time_limit == 0:
+        steps, means = COARSE_SHARE * self._refinement_steps(), self._means(self.clock.left_for("coarse grid"))
+        if means.seconds_left == 0:
             return skipped("The time limit left no time for a coarse grid, so rate and weight decay stay.")
         fixed = sorted(self.fixed)
         found = coarse_search(self.task, self.started(), rate, steps=int(steps), means=means, fixed=fixed)
@@ -178,9 +175,11 @@ class Steps:
         decays = (changed["weight_decay"],) if "weight_decay" in changed else self.budget.decays
         return replace(self.budget, decays=decays), rate, highest
 
-    def _means(self, step: str | None) -> Means:
-        limit = self.clock.left_for(step) if step else None
-        return Means(self._folder, self._device, limit, self._listener.progress, self._listener.stage)
+    def _means(self, seconds: float | None) -> Means:
+        """Return what a step trains with that has so many seconds left."""
+        now = self.clock.now
+        deadline = None if seconds is None else now() + seconds
+        return Means(self._folder, self._device, deadline, self._listener.progress, self._listener.stage, now=now)
 
     def _once(self, name: str, what: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return a step's evidence: what is known of it, or computed now."""

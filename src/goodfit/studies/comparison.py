@@ -1,8 +1,9 @@
 """Variants of one training against each other, over seeds: what was measured, as one record."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from goodfit.errors import GoodfitError
 from goodfit.paired import Standing, band, rank
 from goodfit.runs import Runs, Training
 from goodfit.studies.answer import word_answer
+from goodfit.studies.time_limit import TooLittleTimeError, check_begun, cut_short, word_cuts
 from goodfit.task import Task
 from goodfit.training import Progress, RunFolder, train
 
 TUNING_SEEDS = 2
 """Trainings at every rate that is tried where each variant gets a rate of its own; with seeds that judge nothing."""
 TUNING_FIRST_SEED = 1_000_000
+LEAST_PART = 0.1
+"""Of the time that is left, that a stage gets however little it has to do: to begin takes time too. What it does not need
+goes to those after it."""
 
 
 @dataclass(frozen=True)
@@ -30,29 +35,85 @@ class Variant:
 
 @dataclass(frozen=True)
 class Means:
-    """What a comparison trains with: where results are kept, on what, for how long, and who hears of it.
+    """What a comparison trains with: where results are kept, on what, until when, and who hears of it.
 
     Attributes:
-        keep_weights: a comparison needs only losses and metrics. stop: see `goodfit.training.train`.
+        deadline: when all must have ended, in seconds of `now`. keep_weights: a comparison needs only losses and metrics.
+        stop: see `goodfit.training.train`. on_trained: hears the name of every stage and what it trained.
     """
 
     folder: RunFolder | None = None
     device: str = "auto"
-    time_limit: float | None = None
+    deadline: float | None = None
     on_progress: Callable[[Progress], None] | None = None
     on_stage: Callable[[str, str], None] = field(default=lambda name, what: None)
     keep_weights: bool = False
     stop: Callable[[], bool] | None = None
+    on_trained: Callable[[str, Runs], None] = field(default=lambda stage, runs: None)
+    now: Callable[[], float] = time.monotonic
 
-    def train(self, configs: Sequence[Config], task: Task, stage: str, keep_weights: bool = False) -> Runs:
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - self.now())
+
+    def in_turn(self, work: Sequence[float]) -> Iterator["Means"]:
+        """Yield the means of one stage after the other, each with its part of the time that is left when it begins.
+
+        Args:
+            work: of every stage, in any unit; the time is shared in proportion to it, so that a limit which does not
+                suffice cuts the trainings of all stages alike.
+        """
+        for number, own in enumerate(work):
+            left = self.seconds_left
+            part = max(own / sum(work[number:]), LEAST_PART) if own else 0.0
+            yield self if left is None else replace(self, deadline=self.now() + part * left)
+
+    def train(
+        self, configs: Sequence[Config], task: Task, stage: str, keep_weights: bool = False, kernel: str = "auto"
+    ) -> Runs:
         """Train, mostly keeping no weights: a comparison needs only losses and metrics."""
-        return train(
-            configs, task, folder=self.folder, stage=stage, device=self.device, time_limit=self.time_limit,
-            stop=self.stop, keep_weights=keep_weights or self.keep_weights, on_progress=self.on_progress,
+        runs = train(
+            configs, task, folder=self.folder, stage=stage, kernel=kernel, device=self.device,
+            time_limit=self.seconds_left, stop=self.stop, keep_weights=keep_weights or self.keep_weights,
+            on_progress=self.on_progress,
         )  # fmt: skip
+        self.on_trained(stage, runs)
+        return runs
 
 
 IN_MEMORY = Means()
+
+
+def within_time(study: Callable[[Means], dict[str, Any]], means: Means, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return a study's record, in which its answer says what the time limit cut short.
+
+    Where the time did not suffice to tell anything, the answer says no more than that.
+
+    Args:
+        seeds: the first and the last.
+    """
+    began = time.monotonic()
+    trained: dict[str, list[Training]] = {}
+
+    def hear(stage: str, runs: Runs) -> None:
+        trained.setdefault(stage, []).extend(runs)
+        check_begun(trained[stage])
+
+    caution = ["What is told holds for trainings of that length."]
+    try:
+        record = study(replace(means, on_trained=hear))
+    except TooLittleTimeError as error:
+        record = {
+            "answer": [f"The time did not suffice to answer this: {error}."], "seeds": list(seeds), "notes": [],
+            "seconds": time.monotonic() - began, "trainings": sum(map(len, trained.values())),
+        }  # fmt: skip
+        caution = []
+    cuts = cut_short(trained)
+    if not cuts:
+        return record
+    first, *others = record["answer"]
+    return record | {"answer": [first, word_cuts(cuts), *caution, *others], "cut_short": cuts}
 
 
 def grid(axes: Mapping[str, Iterable[Any]]) -> list[Variant]:
@@ -89,14 +150,25 @@ def compare_variants(
         GoodfitError: fewer than two variants or seeds, names that are not unique, a setting that does not fit.
     """
     _check(task, variants, seeds)
+    compared = partial(_compare, task, base, variants, seeds, rates, by)
+    return within_time(compared, means, (base.seed, base.seed + seeds - 1))
+
+
+def _compare(
+    task: Task, base: Config, variants: Sequence[Variant], seeds: int, rates: Sequence[float], by: str, means: Means
+) -> dict[str, Any]:
+    """Return the record of `compare_variants`."""
     began = time.monotonic()
     configs = [base.replace(**variant.settings) for variant in variants]
-    tuned = _tune(task, configs, rates, means) if rates else None
+    # a variant's trainings take as many steps in either stage, so their numbers tell the work
+    turns = means.in_turn([len(rates) * TUNING_SEEDS, seeds])
+    tuning = next(turns)
+    tuned = _tune(task, configs, rates, tuning) if rates else None
     if tuned:
         configs = [config.replace(lr=rate) for config, (rate, _) in zip(configs, tuned, strict=True)]
     means.on_stage("comparison", f"{len(variants)} variants, {seeds} seeds each")
     first = base.seed
-    runs = means.train(
+    runs = next(turns).train(
         [config.replace(seed=seed) for config in configs for seed in range(first, first + seeds)], task, "comparison"
     )
     groups = [runs.trainings[i * seeds : (i + 1) * seeds] for i in range(len(variants))]

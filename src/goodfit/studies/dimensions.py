@@ -6,6 +6,7 @@ labelling of them (Cover 1965: certain at N <= D + 1), and a model that separate
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from goodfit.paired import band
 from goodfit.randomness import numpy_generator
 from goodfit.studies.comparison import IN_MEMORY, Means
 from goodfit.task import Task
-from goodfit.training import train
 
 SAMPLES, HELD_OUT, INFORMATIVE, SHIFT = 60, 2000, 4, 0.7
 """Training rows, rows to judge by, features that tell the classes apart, and by how many standard deviations."""
@@ -32,11 +32,12 @@ def dimensions_study(
     """
     began = time.monotonic()
     accuracy = np.empty((2, len(dimensions), seeds))
+    turns = replace(means, folder=None).in_turn([1] * len(dimensions) * seeds)
     for s in range(seeds):
         x, y = gaussian_classes(seed + s, max(dimensions))
         for d, count in enumerate(dimensions):
             means.on_stage("dimensions", f"seed {seed + s}, {count} features") if d == 0 else None
-            accuracy[:, d, s] = _accuracies(x[:, :count], y, seed + s)
+            accuracy[:, d, s] = _accuracies(x[:, :count], y, seed + s, next(turns))
     train_mean, test_mean = accuracy.mean(2)
     best = int(test_mean.argmax())
     separable = next((dimensions[d] for d in range(len(dimensions)) if train_mean[d] >= 0.999), None)
@@ -83,10 +84,10 @@ def gaussian_classes(seed: int, features: int) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _accuracies(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
+def _accuracies(x: np.ndarray, y: np.ndarray, seed: int, means: Means) -> tuple[float, float]:
     share = HELD_OUT / len(y)
     task = Task.from_arrays(x, y, kind="binary", metric="accuracy", test=share, validation=0, seed=seed)
     config = Config(depth=0, optimiser="adam", lr=0.05, batch_size=SAMPLES, epochs=400, numeric="standard", seed=seed)
-    model = train(config, task).model()
+    model = means.train([config], task, "dimensions", keep_weights=True).model()
     train_accuracy, test_accuracy = (task.score(model.predict(task.raw(part)), part) for part in ("train", "test"))
     return train_accuracy, test_accuracy

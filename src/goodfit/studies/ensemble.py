@@ -20,7 +20,6 @@ from goodfit.optim.restarts import RESTARTING
 from goodfit.runs import Runs
 from goodfit.studies.comparison import IN_MEMORY, Means
 from goodfit.task import Task
-from goodfit.training import train
 from goodfit.wording import figure
 
 MEMBERS = 10
@@ -48,10 +47,8 @@ def ensemble_study(
     kinds = {"other seeds": config} | {name: config.replace(**settings) for name, settings in others}
     seeds = range(config.seed, config.seed + members)
     means.on_stage("members", f"{len(kinds) * members} networks")
-    runs = train(
-        [c for base in kinds.values() for c in vary(base, seed=seeds)], task, folder=means.folder, stage="members",
-        device=means.device, time_limit=means.time_limit, on_progress=means.on_progress,
-    )  # fmt: skip
+    configs = [c for base in kinds.values() for c in vary(base, seed=seeds)]
+    runs = means.train(configs, task, "members", keep_weights=True)
     means.on_stage("test", "one look at the test part")
     pools = {
         name: _pool(task, Runs(task, runs.trainings[i * members : (i + 1) * members])) for i, name in enumerate(kinds)

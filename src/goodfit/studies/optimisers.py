@@ -66,11 +66,14 @@ def optimisers_study(
             each always has its own.
     """
     began = time.monotonic()
-    means.on_stage("surfaces", f"{len(variants())} optimisers on {', '.join(SURFACES)}")
-    records = [surface_record(find_function(name), race_all(find_function(name), base)) for name in SURFACES]
     found = compare_variants(task, base, variants(), seeds=seeds, rates=RATES if tune else (), means=means)
+    means.on_stage("surfaces", f"{len(variants())} optimisers on {', '.join(SURFACES)}")
+    seen = (name for name in SURFACES if means.seconds_left != 0)
+    records = [surface_record(find_function(name), race_all(find_function(name), base)) for name in seen]
+    unseen = SURFACES[len(records) :]
+    left_out = [f"The time limit left out the surfaces {', '.join(unseen)}."] if unseen else []
     return found | {
-        "answer": [*found["answer"], *(record["answer"] for record in records)],
+        "answer": [*found["answer"], *(record["answer"] for record in records), *left_out],
         "surfaces": records,
         "lines": [record.pop("line") for record in records],
         "tables": [record.pop("table") for record in records],

@@ -8,7 +8,9 @@ import numpy as np
 from goodfit.config import Config, vary
 from goodfit.paired import band
 from goodfit.search import RateSearch, find_learning_rate
+from goodfit.search.learning_rate import SHORTEST
 from goodfit.studies.comparison import IN_MEMORY, Means
+from goodfit.studies.time_limit import REMEDY, TooLittleTimeError, steps_to_take
 from goodfit.task import Task
 from goodfit.wording import count, figure
 
@@ -24,15 +26,19 @@ FACTORS = {"too low": 1 / 30, "good": 1.0, "high": 1.0, "far too high": 100.0}
 def rates_study(task: Task, config: Config, *, seeds: int = 8, means: Means = IN_MEMORY) -> dict[str, Any]:
     """Find the usable interval of the learning rate, train below, in and above it, and return the record."""
     began = time.monotonic()
+    tests = POINTS * SEEDS_OF_TEST
+    turns = means.in_turn([tests * STEPS, len(FACTORS) * seeds * steps_to_take(config, task)])
     means.on_stage("range test", f"{POINTS} rates, {SEEDS_OF_TEST} seeds each, {STEPS} steps")
     search = find_learning_rate(
         task, config, low=LOW, high=HIGH, points=POINTS, seeds=SEEDS_OF_TEST, steps=STEPS, folder=means.folder,
-        device=means.device, on_progress=means.on_progress,
+        device=means.device, time_limit=next(turns).seconds_left, on_progress=means.on_progress,
     )  # fmt: skip
+    if search.steps < SHORTEST * STEPS:
+        raise TooLittleTimeError(f"the time limit left {search.steps} of {STEPS} steps to compare rates by: {REMEDY}")
     chosen = typical_rates(search)
     means.on_stage("curves", f"four rates, {seeds} seeds each")
     first = config.seed
-    runs = means.train(vary(config, lr=list(chosen.values()), seed=range(first, first + seeds)), task, "curves")
+    runs = next(turns).train(vary(config, lr=list(chosen.values()), seed=range(first, first + seeds)), task, "curves")
     series, ends, broken = {}, {}, {}
     top = CEILING * search.initial
     for k, (name, rate) in enumerate(chosen.items()):
@@ -48,7 +54,7 @@ def rates_study(task: Task, config: Config, *, seeds: int = 8, means: Means = IN
         "seeds": [first, first + seeds - 1],
         "base": config.settings(),
         "seconds": time.monotonic() - began,
-        "trainings": POINTS * SEEDS_OF_TEST + len(runs),
+        "trainings": tests + len(runs),
         "interval": list(search.interval),
         "lines": [_range_lines(search), _curve_lines(series, top)],
         "tables": [],
@@ -76,7 +82,7 @@ def _range_lines(search: RateSearch) -> dict[str, Any]:
     losses = np.where(np.isfinite(search.losses), np.minimum(search.losses, top), top)
     none = [None] * len(losses)  # two seeds have no interval worth drawing
     return {
-        "name": "range", "title": "Range test: loss after 100 steps against learning rate", "x": search.rates.tolist(),
+        "name": "range", "title": f"Range test: loss after {search.steps} steps against learning rate", "x": search.rates.tolist(),
         "x_label": "learning rate", "y_label": "validation loss", "log_x": True, "whole": True,
         "series": {f"start {k + 1}": {"mean": found, "low": none, "high": none} for k, found in enumerate(losses.T.tolist())},
         "band": "Each line is one start.", "span": list(search.interval),

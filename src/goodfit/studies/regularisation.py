@@ -84,18 +84,22 @@ def regularisation_study(
     began = time.monotonic()
     suiting = {name: regulariser for name, regulariser in REGULARISERS.items() if regulariser.suits(task)}
     records, trainings = [], 0
+    tuning = TUNING_SEEDS * sum(len(r.strengths) for r in suiting.values() if len(r.strengths) > 1)
+    judged = len(suiting) * seeds
+    # batches are of one size, so the rows that are visited tell the work
+    turns = means.in_turn([size.rows * size.epochs * number for size in sizes for number in (tuning, judged)])
     for size in sizes:
         at_size = base.replace(train_rows=size.rows, epochs=size.epochs)
         candidates = [[at_size.replace(**s) for s in regulariser.strengths] for regulariser in suiting.values()]
         means.on_stage(f"strengths, {size.rows:,} samples", f"for {len(suiting)} regularisers, with seeds of their own")
-        best = [position for position, _ in choose(task, candidates, means, "strengths")]
+        best = [position for position, _ in choose(task, candidates, next(turns), "strengths")]
         means.on_stage(f"comparison, {size.rows:,} samples", f"{len(suiting)} regularisers, {seeds} seeds each")
         configs = [tried[k] for tried, k in zip(candidates, best, strict=True)]
-        values = _measured(task, configs, seeds, means)
+        values = _measured(task, configs, seeds, next(turns))
         settings = [_words(r.strengths[k]) for r, k in zip(suiting.values(), best, strict=True)]
         found = dict(zip(suiting, zip(settings, values, strict=True), strict=True))
         records.append(gap_record(task.metric, size.rows, found))
-        trainings += len(configs) * seeds + TUNING_SEEDS * sum(len(c) for c in candidates if len(c) > 1)
+        trainings += tuning + judged
     return {
         "answer": [*(sentence for record in records for sentence in word_gaps(record)), HOW_SURE],
         "gaps": records,

@@ -1,6 +1,5 @@
 """What is measured: points on the plane of size, samples, time and decay, over seeds."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -98,15 +97,14 @@ def collect(learner: Learner, points: Sequence[Point], first_seed: int, seeds: i
     """
     if seeds < FEWEST_SEEDS:
         raise GoodfitError(f"{seeds} seed: bands over seeds need at least {FEWEST_SEEDS}, give --seeds 5")
-    points, began, done = list(dict.fromkeys(points)), time.monotonic(), []
+    points, done = list(dict.fromkeys(points)), []
     for number, seed in enumerate(range(first_seed, first_seed + seeds), start=1):
         stage = f"seed {seed}"
         kept = means.folder.store.stage(stage) if means.folder else None
         if kept is None:
             means.on_stage(stage, f"{len(points)} trainings, seed {number} of {seeds}")
-            left = None if means.time_limit is None else means.time_limit - (time.monotonic() - began)
             try:
-                kept = learner.measure(points, seed, left)
+                kept = learner.measure(points, seed, means.seconds_left)
             except OutOfTimeError:
                 break
             if means.folder:

@@ -65,8 +65,9 @@ def which_regime(
     if "lr" not in settings:
         means.on_stage("learning rate", "for the training as it is")
         search = find_learning_rate(
-            rows.task, config, folder=means.folder, device=means.device, on_progress=means.on_progress
-        )
+            rows.task, config, folder=means.folder, device=means.device, time_limit=means.seconds_left,
+            on_progress=means.on_progress,
+        )  # fmt: skip
         config = config.replace(lr=search.chosen)
         notes.append(search.text)
     there = len(rows.task.rows("train"))

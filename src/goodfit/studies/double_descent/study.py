@@ -45,7 +45,15 @@ def double_descent(
     else:
         setting = networks(task, settings, noise, means) if model == "mlp" else random_features(task, settings, noise)
         record = AXES[axis](setting, seed, seeds, means) | _protocol(setting, noise, model)
-    return record | {"seconds": time.monotonic() - began}
+    return record | {"answer": _in_time(record, seeds), "seconds": time.monotonic() - began}
+
+
+def _in_time(record: dict[str, Any], seeds: int) -> list[str]:
+    """Return the answer, with the seeds that the time limit left out."""
+    first, *others = record["answer"]
+    (start, last) = record["seeds"]
+    done = last - start + 1
+    return [first, *([f"The time limit came after {done} of {seeds} seeds."] if done < seeds else []), *others]
 
 
 def _protocol(setting: Setting, noise: float, model: str) -> dict[str, Any]:

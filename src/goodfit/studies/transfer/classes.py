@@ -66,5 +66,5 @@ def _task_of(task: Task, classes: list[str], rows: np.ndarray, judging: int, nam
     assert isinstance(task.inputs, np.ndarray)
     return Task.from_images(
         task.inputs[rows], np.array(classes)[task.target[rows]], name=name, metric="accuracy", test=0, validation=0,
-        test_rows=np.arange(len(rows) - judging, len(rows)),
+        test_rows=np.arange(len(rows) - judging, len(rows)) if judging else None,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from goodfit.errors import GoodfitError
 from goodfit.paired import LEVEL, band
 from goodfit.studies.comparison import IN_MEMORY, TUNING_SEEDS, Means
 from goodfit.studies.options import StudyOption
+from goodfit.studies.time_limit import steps_to_take
 from goodfit.studies.transfer.classes import read_classes, split_classes
 from goodfit.studies.transfer.gains import measure_gains
 from goodfit.studies.transfer.ways import (
@@ -22,11 +23,11 @@ from goodfit.studies.transfer.ways import (
     Way,
     best_rates,
     errors_by_size,
+    steps_for,
     ways_to_learn,
 )
 from goodfit.studies.transfer.words import answer, comparison_table
 from goodfit.task import Task
-from goodfit.training import train
 from goodfit.transfer import backbone_of
 from goodfit.wording import count
 
@@ -81,25 +82,27 @@ def transfer_study(
     base = Config(**{**PRETRAINING, **own, **settings, "seed": seed})
     sizes = _sizes(options.get("sizes"), len(target.rows("train")) // len(names))
     its_seeds = [range(seed, seed + seeds * (2 if size <= FEW else 1)) for size in sizes]
-    means.on_stage("pretraining", f"on {len(known.code.classes)} classes")
-    pretrained = train(
-        base.replace(max_steps=None), known, folder=means.folder, stage="pretraining", device=means.device,
-        time_limit=means.time_limit, stop=means.stop, on_progress=means.on_progress,
-    )  # fmt: skip
-    ways = ways_to_learn(target, base, backbone_of(pretrained.model(), "pretrained"), means)
     offered = (base.lr,) if "lr" in settings else RATES
+    tuning = TUNING_SEEDS * len(offered) if len(offered) > 1 else 0
+    pretraining = base.replace(max_steps=None)
+    steps = [base.max_steps or steps_for(size * len(names), base.batch_size) for size in sizes]
+    judged = sum(each * len(its) for each, its in zip(steps, its_seeds, strict=True))
+    ways_work = [sum(steps) * tuning, judged] * len((SCRATCH, FROZEN, TUNED))
+    turns = means.in_turn([steps_to_take(pretraining, known), *ways_work])
+    means.on_stage("pretraining", f"on {len(known.code.classes)} classes")
+    pretrained = next(turns).train([pretraining], known, "pretraining", keep_weights=True)
+    ways = ways_to_learn(target, base, backbone_of(pretrained.model(), "pretrained"), means)
     errors, rates = {}, {}
     for way in ways:
-        rates[way.name] = best_rates(way, sizes, offered, means)
-        errors[way.name] = errors_by_size(way, sizes, rates[way.name], its_seeds, means)
+        rates[way.name] = best_rates(way, sizes, offered, next(turns))
+        errors[way.name] = errors_by_size(way, sizes, rates[way.name], its_seeds, next(turns))
     gains = {name: measure_gains(errors[SCRATCH], errors[name], 2 * len(sizes)) for name in (FROZEN, TUNED)}
-    tuned = len(sizes) * len(offered) * TUNING_SEEDS if len(offered) > 1 else 0
     return {
         "answer": answer(sizes, errors, gains, len(names)),
         "seeds": [seed, max(its[-1] for its in its_seeds)],
         "base": base.settings(),
         "seconds": time.monotonic() - began,
-        "trainings": 1 + len(ways) * (sum(map(len, its_seeds)) + tuned),
+        "trainings": 1 + len(ways) * (sum(map(len, its_seeds)) + len(sizes) * tuning),
         "lines": [_errors_drawn(sizes, errors), _gains_drawn(sizes, errors)],
         "tables": [comparison_table(sizes, errors, gains, rates)],
         "notes": _protocol(known, ways[0], names, offered, seeds),

@@ -14,7 +14,6 @@ from goodfit.nn.models import make_module
 from goodfit.runs import Runs, Training
 from goodfit.studies.comparison import TUNING_FIRST_SEED, TUNING_SEEDS, Means
 from goodfit.task import Task
-from goodfit.training import train
 from goodfit.transfer import fine_tune, freeze
 
 SCRATCH, FROZEN, TUNED = "from scratch", "frozen, new head", "fine-tuned"
@@ -26,6 +25,11 @@ PRETRAINING_ALONE = ("epochs", "train_rows", "max_steps", "lr", "seed")
 """Settings that no way shares with the pretraining; the others hold for all trainings."""
 STEPS, EPOCHS = 300, 8
 """Every training takes so many steps at least, and more where the images are so many that these are fewer epochs."""
+
+
+def steps_for(rows: int, batch_size: int) -> int:
+    """Return how long is trained on so many images."""
+    return max(STEPS, EPOCHS * -(-rows // batch_size))
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,12 @@ class Way:
     def at(self, size: int, rate: float, seed: int) -> Config:
         """Return the training on so many images of each class."""
         rows = size * len(self.task.code.classes)
-        steps = self.steps or max(STEPS, EPOCHS * -(-rows // self.config.batch_size))
+        steps = self.steps or steps_for(rows, self.config.batch_size)
         return self.config.replace(train_rows=rows, lr=rate, seed=seed, epochs=steps, max_steps=steps)
 
     def train(self, configs: Sequence[Config], stage: str, means: Means) -> Runs:
         """Train on the held-back classes."""
-        return train(
-            configs, self.task, kernel=self.kernel, folder=means.folder, stage=stage, device=means.device,
-            time_limit=means.time_limit, stop=means.stop, on_progress=means.on_progress,
-        )  # fmt: skip
+        return means.train(configs, self.task, stage, keep_weights=True, kernel=self.kernel)
 
     def judged(self, training: Training, part: slice) -> tuple[float, float]:
         """Return accuracy and mean cross-entropy of a training's last weights on some of the test rows."""
