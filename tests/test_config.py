@@ -70,3 +70,11 @@ def test_broken_files_are_one_line(tmp_path: Path, text: str, message: str) -> N
         read_settings(path)
     with pytest.raises(gf.GoodfitError, match="cannot read the settings file"):
         read_settings(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("empty", [None, [], ()])
+@pytest.mark.parametrize("setting", ["augment", "milestones"])
+def test_an_empty_list_is_read_however_it_is_written(setting: str, empty: object, tmp_path: Path) -> None:
+    assert getattr(gf.Config(**{setting: empty}), setting) == ()
+    (tmp_path / "c.yaml").write_text(f"{setting}:\n")
+    assert getattr(gf.Config.read(tmp_path / "c.yaml"), setting) == ()

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "src" / "goodfit"
 FLOORS = [
     {
         "errors",
+        "identity",
         "_version",
         "_processor",
         "wording",

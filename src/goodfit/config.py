@@ -19,6 +19,7 @@ from pydantic import (
 
 from goodfit.calls import split_at_commas
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.identity import full_name, identity, printed_name
 
 ModelFactory = Callable[[], Any]
 """A user's own model: a function (or class) without arguments that returns a `torch.nn.Module`."""
@@ -48,6 +49,14 @@ Number = BeforeValidator(_number)
 
 MLP_WIDTH, MLP_DEPTH = 256, 2
 """A perceptron's hidden layers where nothing is said."""
+
+
+def _empty(value: object) -> object:
+    # an `augment=` with nothing behind it is None in YAML; a person who writes it means an empty list
+    return () if value is None else value
+
+
+Empty = BeforeValidator(_empty)
 
 
 def _listed(value: object) -> object:
@@ -122,7 +131,7 @@ class Config(BaseModel):
     """What a drop of `step` and `multi-step` multiplies the rate by."""
     lr_drops: Count = 2
     """Drops of `step`; `exponential` falls as deep."""
-    milestones: tuple[Share, ...] = (0.5, 0.75)
+    milestones: Annotated[tuple[Share, ...], Empty] = (0.5, 0.75)
     """When `multi-step` drops, in shares of the training."""
     lr_power: float = Field(2.0, gt=0)
     """Exponent of `polynomial`."""
@@ -156,7 +165,7 @@ class Config(BaseModel):
     target's."""
     mixup: float = Field(0.0, ge=0)
     """Mixup's alpha (Zhang et al. 2018); 0 is none."""
-    augment: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    augment: Annotated[tuple[str, ...], BeforeValidator(_listed), Empty] = ()
     """Names in `goodfit.data.augmentation.AUGMENTATIONS`, with arguments where wanted, one after the other:
     "flip,crop(2)". For images; training samples only."""
 
@@ -197,7 +206,7 @@ class Config(BaseModel):
 
     @field_serializer("model", "init", "loss")
     def _name_the_function(self, value: str | ModelFactory | OwnInitialiser | OwnLoss) -> str:
-        return value if isinstance(value, str) else f"{value.__module__}:{value.__qualname__}"
+        return value if isinstance(value, str) else printed_name(value)
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -221,9 +230,19 @@ class Config(BaseModel):
             del values["depth"]
         return values
 
+    def identity(self, of: Callable[[Any], str] = identity) -> dict[str, Any]:
+        """Return every setting as plain JSON values that also tell functions of one name apart, by what they are.
+
+        Args:
+            of: what tells a function (`goodfit.identity`).
+        """
+        own = {name: getattr(self, name) for name in ("model", "init", "loss")}
+        told = {n: f"{full_name(value)} {of(value)}" for n, value in own.items() if not isinstance(value, str)}
+        return self.settings() | told
+
     def point(self) -> str:
         """Return what names the settings but seed and fold: it is the same for trainings that differ by chance alone."""
-        return repr(self.settings() | {"seed": 0, "fold": None})
+        return repr(self.identity() | {"seed": 0, "fold": None})
 
     def write(self, path: Path | str) -> None:
         """Write as YAML, or JSON where the name ends in `.json`."""

@@ -24,6 +24,8 @@ from goodfit.training.store import Store
 
 MARK = "environment.json"
 """Written first; a folder without it is not a run folder."""
+CALL = "call"
+"""Stage whose evidence says which call of `goodfit.recipe` the other stages belong to."""
 
 
 class RunFolder:
@@ -76,6 +78,19 @@ class RunFolder:
     def release(self) -> None:
         """Let others in."""
         self._lock.release()
+
+    def claim(self, call: str) -> None:
+        """Take the folder for a call, named by a digest of all that its evidence depends on.
+
+        Raises:
+            GoodfitError: the evidence in it is another call's.
+        """
+        store = self.store
+        if store.stages() and store.stage(CALL) != call:
+            raise GoodfitError(
+                f"{self.path} holds another call's run, with other data, module, loss or arguments: take a new folder"
+            )
+        store.finish_stage(CALL, call)
 
     def discard_if_empty(self) -> None:
         """Remove the folder where no training has finished: there is nothing in it to go on with."""

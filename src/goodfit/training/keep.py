@@ -18,6 +18,7 @@ from torch import Tensor
 
 from goodfit.config import Config
 from goodfit.errors import GoodfitError
+from goodfit.identity import identity
 from goodfit.population import Kept, Outcome
 from goodfit.runs import Training
 from goodfit.task import Task
@@ -28,6 +29,8 @@ Loaded = tuple[dict[str, Tensor], np.ndarray | None]
 Load = Callable[[], Loaded]
 OUTPUT = "validation output"
 """Name of the outputs beside the weights in a training's file; no module can have a parameter of that name."""
+PRUNED, CUT = "pruned", "out of time"
+"""Reasons for which a training ends that not every call may take for what its config gives."""
 
 
 class Keeper(Protocol):
@@ -62,19 +65,27 @@ class MemoryKeeper:
 
 
 class FolderKeeper:
-    """Keeps trainings in a run folder: weights as a file, then the record in one transaction."""
+    """Keeps trainings in a run folder: weights as a file, then the record in one transaction.
+
+    Args:
+        pruned_by: rule that stops trainings early; those that it stopped before are found.
+        limited: whether time is; where it is not, trainings that a time limit cut are not found.
+    """
 
     def __init__(
-        self, task: Task, stage: str, folder: RunFolder, keep_weights: bool, pruned_by: str | None = None
-    ) -> None:
+        self, task: Task, stage: str, folder: RunFolder, keep_weights: bool, pruned_by: str | None = None,
+        limited: bool = True,
+    ) -> None:  # fmt: skip
         self.stage = stage
         self._pruned_by = pruned_by
+        self._found = ["", *([PRUNED] if pruned_by else []), *([CUT] if limited else [])]
         self._task, self._folder, self._store, self._keep_weights = task, folder, folder.store, keep_weights
-        self._passing = 0
+        self._number = 0
+        self._identities: dict[int, str] = {}
 
     def find(self, config: Config, kernel: str) -> Training | None:
-        for pruned in (False, True) if self._pruned_by else (False,):
-            digest = self._digest(config, kernel, pruned)
+        for reason in self._found:
+            digest = self._digest(config, kernel, reason)
             stored = self._store.find(digest)
             if stored is not None:
                 number, stage, record, curve = stored
@@ -82,32 +93,41 @@ class FolderKeeper:
         return None
 
     def keep(self, config: Config, kernel: str, outcome: Outcome, curve: Curve) -> Training:
-        digest = self._digest(config, kernel, outcome.reason == "pruned")
+        digest = self._digest(config, kernel, outcome.reason)
         record = _record(self._task, config, kernel, outcome)
         if outcome.reason == "interrupted":
             # not what this config gives: when the run is resumed, it is trained again
-            self._passing += 1
             loads = [partial(_same, loaded) for loaded in _all_weights(outcome)]
-            number = self._store.last_number() + self._passing
-            return _training(number, self.stage, config, record, curve, loads)
+            self._number = max(self._number, self._store.last_number()) + 1
+            return _training(self._number, self.stage, config, record, curve, loads)
         if self._keep_weights:
             records = [record, *record["snapshots"]]
             for name, kept, loaded in zip(_files(digest, record), records, _all_weights(outcome), strict=True):
                 kept["weights_sha256"] = self._folder.keep_tensors(name, _with_output(loaded))
-        number = self._store.add(digest, self.stage, record, curve)
-        return _training(number, self.stage, config, record, curve, self._loaders(digest, record))
+        # the file of a training that was cut stays: who was given that training may still read its weights
+        cut = "" if outcome.reason == PRUNED else self._digest(config, kernel, CUT)
+        self._number = self._store.add(digest, self.stage, record, curve, replaces=cut, after=self._number)
+        return _training(self._number, self.stage, config, record, curve, self._loaders(digest, record))
 
-    def _digest(self, config: Config, kernel: str, pruned: bool) -> str:
+    def _digest(self, config: Config, kernel: str, reason: str) -> str:
         what: list[Any] = [
-            config.settings(),
+            config.identity(self._identity),
             self._task.fingerprint(),
             self._task.metric.name,
             kernel,
             self._keep_weights,
         ]
-        if pruned:
+        if reason == PRUNED:
             what.append(self._pruned_by)  # it ended as it did because of the others: no other call may find it
+        if reason == CUT:
+            what.append(CUT)  # with more time it becomes another
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+    def _identity(self, function: Any) -> str:
+        """Return a function's identity (once: of one that holds large tensors it takes long)."""
+        if id(function) not in self._identities:
+            self._identities[id(function)] = identity(function)
+        return self._identities[id(function)]
 
     def _loaders(self, digest: str, record: dict[str, Any]) -> list[Load]:
         kept = [record, *record.get("snapshots", [])]

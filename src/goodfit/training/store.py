@@ -50,12 +50,20 @@ class Store:
             row = db.execute("SELECT number, stage, record FROM trainings WHERE digest = ?", (digest,)).fetchone()
             return None if row is None else (row[0], row[1], json.loads(row[2]), self._curve(db, digest))
 
-    def add(self, digest: str, stage: str, record: dict[str, Any], curve: Curve) -> int:
-        """Write a finished training in one transaction and return its number; the same trained again takes its place."""
+    def add(
+        self, digest: str, stage: str, record: dict[str, Any], curve: Curve, *, replaces: str = "", after: int = 0
+    ) -> int:
+        """Write a finished training in one transaction and return its number; the same trained again takes its place.
+
+        Args:
+            replaces: digest of another training whose place it takes. after: the number is higher than this.
+        """
         with self._open() as db, db:
-            db.execute("DELETE FROM curves WHERE digest = ?", (digest,))
-            db.execute("DELETE FROM trainings WHERE digest = ?", (digest,))
-            number: int = db.execute("SELECT coalesce(max(number), 0) + 1 FROM trainings").fetchone()[0]
+            for old in (digest, replaces):
+                db.execute("DELETE FROM curves WHERE digest = ?", (old,))
+                db.execute("DELETE FROM trainings WHERE digest = ?", (old,))
+            last = db.execute("SELECT coalesce(max(number), 0) FROM trainings").fetchone()[0]
+            number = max(int(last), after) + 1
             db.execute("INSERT INTO trainings VALUES (?, ?, ?, ?)", (digest, number, stage, json.dumps(record)))
             db.executemany("INSERT INTO curves VALUES (?, ?, ?, ?, ?)", [(digest, *point) for point in curve])
             return number
@@ -76,6 +84,11 @@ class Store:
         with self._open() as db:
             row = db.execute("SELECT evidence FROM stages WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
+
+    def stages(self) -> list[str]:
+        """Return the names of the finished stages."""
+        with self._open() as db:
+            return [row[0] for row in db.execute("SELECT name FROM stages ORDER BY name").fetchall()]
 
     def finish_stage(self, name: str, evidence: Any) -> None:
         """Write a stage's evidence (JSON values)."""
