@@ -1,6 +1,7 @@
 """`Model`: one or more trained networks that predict together from raw columns or images."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from goodfit.config import Config
 from goodfit.conformal import SET_SCORES, half_width, prediction_sets, set_thresholds
 from goodfit.data.images import PixelPreparation
 from goodfit.data.mapped import Rows
+from goodfit.data.preparation import TablePreparation
 from goodfit.data.target import TargetCode
 from goodfit.data.treatment import Preparation, innermost, treatment
 from goodfit.data.views import AS_IT_IS, seen, views_of
@@ -22,6 +24,8 @@ from goodfit.nn.models import make_module
 
 IMAGES_AT_ONCE = 64
 """What convolutions compute for more images falls out of the processor's cache, and takes up to twice as long."""
+_BUILDING = threading.RLock()
+"""Held while a model's networks are made: threads that predict with it at the same time share them."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Model:
 
     def _predict(self, inputs: pd.DataFrame | np.ndarray | Rows, notes: list[str] | None) -> np.ndarray:
         prepared: dict[tuple[object, ...], np.ndarray] = {}
+        inputs = self._without_labels(inputs)
         for name, preparation in self.preparations.items():
             result = preparation.transform(inputs)  # type: ignore[arg-type]
             if isinstance(result, np.ndarray):
@@ -111,6 +116,15 @@ class Model:
             total = total + member.share * sum(decoded) / len(views)
         average = np.asarray(total) / sum(member.share for member in self.members)
         return average if self.code.kind == "regression" else tempered(average, self.temperature)
+
+    def _without_labels(self, inputs: pd.DataFrame | np.ndarray | Rows) -> pd.DataFrame | np.ndarray | Rows:
+        """Leave out id and target, which every file may hold, so that no note says that they are not used."""
+        if not isinstance(inputs, pd.DataFrame):
+            return inputs
+        readers = [innermost(preparation) for preparation in self.preparations.values()]
+        needed = {name for reader in readers if isinstance(reader, TablePreparation) for name in reader.source_columns}
+        labels = {self.id_name, self.target_name} - needed
+        return inputs.drop(columns=[name for name in inputs.columns if str(name) in labels])
 
     def judged_by(self, truth: np.ndarray, predicted: np.ndarray, *, calibrate: bool) -> "Model":
         """Return the model with intervals (regression) or sets (classes) set by rows that no member has trained on.
@@ -153,6 +167,8 @@ class Model:
     ) -> pd.DataFrame:
         """Return predictions as columns: `prediction`, then `low`/`high` or a `p_<class>` for each class.
 
+        The id, if any, is the first column; where it is called like one of these, ` (id)` is put behind its name.
+
         Args:
             sets: kind of prediction sets; adds `set`, its classes from the likeliest, parted by `|`, and `set_size`.
         """
@@ -165,8 +181,6 @@ class Model:
     ) -> pd.DataFrame:
         """Return `table` of what `predict` gave for these inputs."""
         columns: dict[str, np.ndarray] = {}
-        if isinstance(inputs, pd.DataFrame) and self.id_name in inputs.columns:
-            columns[str(self.id_name)] = inputs[self.id_name].to_numpy()
         if self.code.kind == "regression":
             columns["prediction"] = predicted
             if self.half_width is not None:
@@ -177,19 +191,32 @@ class Model:
                 inside = self.sets(predicted, sets)
                 columns |= {"set": _listed(inside, predicted, self.code.classes), "set_size": inside.sum(1)}
             columns |= {f"p_{name}": predicted[:, i] for i, name in enumerate(self.code.classes)}
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        if isinstance(inputs, pd.DataFrame) and self.id_name in inputs.columns:
+            table.insert(0, free_name(str(self.id_name), "id", columns), inputs[self.id_name].to_numpy())
+        return table
 
     def _built(self, prepared: dict[tuple[object, ...], np.ndarray]) -> list[nn.Module]:
-        if not self._modules:
-            for member in self.members:
-                shape = prepared[treatment(member.config, self.is_table)].shape[1:]
-                self._modules.append(load_weights(make_module(member.config, shape, self.code.outputs), member))
+        with _BUILDING:
+            if not self._modules:
+                shapes = [prepared[treatment(member.config, self.is_table)].shape[1:] for member in self.members]
+                self._modules[:] = [
+                    load_weights(make_module(member.config, shape, self.code.outputs), member)
+                    for member, shape in zip(self.members, shapes, strict=True)
+                ]
         return self._modules
 
 
 def decide(probabilities: np.ndarray, factors: Sequence[float] | None) -> np.ndarray:
     """Return the likeliest class [n] of probabilities [n, C], each class' multiplied by its factor where there are any."""
     return np.asarray((probabilities if factors is None else probabilities * np.asarray(factors)).argmax(1))
+
+
+def free_name(name: str, role: str, taken: Collection[str]) -> str:
+    """Return the name of a column beside those of predictions: with its role behind it where the name is taken."""
+    while name in taken:
+        name += f" ({role})"
+    return name
 
 
 def _listed(inside: np.ndarray, p: np.ndarray, classes: Sequence[object]) -> np.ndarray:
@@ -224,5 +251,6 @@ def forward(module: nn.Module, x: np.ndarray) -> np.ndarray:
     """Return a module's output [n, n_out] for prepared inputs, in evaluation mode."""
     dtype = next(module.parameters()).dtype
     at_once = MOST_ROWS if x.ndim == 2 else IMAGES_AT_ONCE
-    outputs = [module(chunk.to(dtype)) for chunk in torch.from_numpy(x).split(at_once)]
+    # a copy, for a module of one's own may change its input in place, and the next network gets the same
+    outputs = [module(chunk.to(dtype, copy=True)) for chunk in torch.from_numpy(x).split(at_once)]
     return torch.cat(outputs).reshape(len(x), -1).numpy()

@@ -66,6 +66,34 @@ def test_all_steps_on_an_own_module(tmp_path: Path) -> None:
     assert [t.id for t in again.runs] == [t.id for t in found.runs], "nothing is trained twice"
 
 
+def test_a_folder_goes_on_with_the_same_call_alone(tmp_path: Path) -> None:
+    train, validation = loaders()
+    other = loaders(batch=30)[0]
+    wide = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 4.0]))
+    folder = tmp_path / "run"
+
+    def call(factory: Any = classifier, loss: Any = None, data: Any = train, **options: Any) -> Any:
+        options = {"settings": SETTINGS} | options
+        return gf.recipe(factory, loss or nn.CrossEntropyLoss(), data, validation, folder=folder, **options)
+
+    first = call()
+    assert call().steps == first.steps and len(gf.RunFolder.open(folder).store.stages()) > 4
+    changes: list[dict[str, Any]] = [
+        {"factory": one_logit, "loss": nn.BCEWithLogitsLoss()}, {"factory": lambda: nn.Linear(2, 2)}, {"loss": wide},
+        {"data": other}, {"data": validation}, {"seed": 1}, {"preset": "default"}, {"settings": {"epochs": 5}},
+        {"settings": SETTINGS | {"lr": 1e-3}}, {"metric": "log-loss"},
+    ]  # fmt: skip
+    for changed in changes:
+        with pytest.raises(gf.GoodfitError, match=r"run holds another call's run, .*: take a new folder$"):
+            call(**changed)
+
+
+def test_evidence_of_goodfit_train_is_not_taken_for_a_modules(tmp_path: Path) -> None:
+    gf.RunFolder.create(tmp_path / "run").store.finish_stage("overfit", {"changed": {}})
+    with pytest.raises(gf.GoodfitError, match="holds another call's run"):
+        gf.recipe(classifier, nn.CrossEntropyLoss(), *loaders(), folder=tmp_path / "run", settings=SETTINGS)
+
+
 def test_one_logit_is_binary_cross_entropy() -> None:
     x, y = two_moons(50, 0)
     module = TwoLogits(one_logit())
@@ -138,6 +166,16 @@ def test_smoothed_labels_and_own_functions() -> None:
         assert float(focal(found.module(x), y).mean()) == pytest.approx(found.best.validation_loss, rel=1e-4)
 
 
+@pytest.mark.parametrize("kind", [nn.CrossEntropyLoss, nn.NLLLoss])
+def test_a_class_that_is_ignored_does_not_count(kind: Any) -> None:
+    loss, logs = kind(ignore_index=1), LOGITS.log_softmax(1)
+    found = read_loss(loss, logs, CLASSES)
+    assert callable(found)
+    rows = found(logs, CLASSES)
+    assert (rows[CLASSES == 1] == 0).all()
+    assert float(rows.sum() / (CLASSES != 1).sum()) == pytest.approx(float(loss(logs, CLASSES)), rel=1e-5)
+
+
 class Words(Dataset[Any]):
     def __len__(self) -> int:
         return 4
@@ -178,7 +216,13 @@ def test_loaders_are_read_in_order_and_whole() -> None:
         (5, "give a DataLoader"), (DataLoader(Words(), 2), "must be a pair (x, y) of tensors"),
         (DataLoader(Lengths(), 1), "all must have the same"), ([], "it must give at least one batch"),
         ([(torch.zeros(3, 2), torch.zeros(3, 4))], "they must be [B] or [B, 1]"),
-        ([(torch.full((3, 2), torch.nan), torch.zeros(3))], "not finite"),
+        ([(torch.full((3, 2), torch.nan), torch.zeros(3))], "inputs that are not finite"),
+        ([(torch.zeros(3, 2), torch.tensor([0, torch.nan, 1]))], "targets that are not finite"),
+        ([(torch.zeros(3, 2), torch.zeros(3, dtype=torch.complex64))], "l gives complex numbers"),
+        (
+            [(torch.zeros(3, 2), torch.zeros(3)), (torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64))],
+            "targets of torch.float32 and torch.int64: all must be whole numbers (classes), or all floats",
+        ),
     ],
 )  # fmt: skip
 def test_loaders_that_cannot_be_read(loader: Any, message: str) -> None:
@@ -235,3 +279,5 @@ def test_classes_must_fit_the_outputs() -> None:
         gf.recipe(classifier, nn.MSELoss(), wild, wild)
     with pytest.raises(gf.GoodfitError, match="targets 0 and 1"):
         gf.recipe(one_logit, nn.BCEWithLogitsLoss(), wild, wild)
+    with pytest.raises(gf.GoodfitError, match="y is int64 in the training and float64 in the validation part"):
+        gf.recipe(classifier, nn.CrossEntropyLoss(), DataLoader(TensorDataset(x, y), 8), wild)

@@ -1,12 +1,16 @@
 """From a `Config` to a network with its initial weights."""
 
-from collections.abc import Collection, Sequence
+import contextlib
+import random
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from goodfit.config import Config
+from goodfit.config import Config, ModelFactory
 from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.nn.activation_facts import ACTIVATION_FACTS
 from goodfit.nn.activations import ACTIVATIONS
@@ -70,19 +74,55 @@ def make_module(config: Config, input_shape: Sequence[int], outputs: int) -> nn.
             that does not return a module, or one with nothing to train.
     """
     _check_structure(config)
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
-        torch.default_generator.manual_seed(key(config.seed, "module") >> 1)
+    with _seeded(key(config.seed, "module")):
         if isinstance(config.model, str):
             architecture = MODELS[config.model]
             return architecture.build(architecture.settled(config), input_shape, outputs)
-        module = config.model()
+        module = _from_factory(config.model)
         if not isinstance(module, nn.Module):
             raise GoodfitError(f"the model factory returned {type(module).__name__}: it must return a torch.nn.Module")
         _materialise(module, input_shape)
         if not any(p.requires_grad for p in module.parameters()):
             raise GoodfitError("the model has no parameters to train: return a module with at least one layer")
     return module
+
+
+def check_factory(factory: object) -> None:
+    """Raise `GoodfitError` where a network is given instead of what makes one."""
+    if isinstance(factory, nn.Module):
+        raise GoodfitError(
+            "the module is one network: give a function that makes it, for every training needs its own weights"
+        )
+
+
+def _from_factory(factory: ModelFactory) -> Any:
+    check_factory(factory)
+    try:
+        return factory()
+    except GoodfitError:
+        raise
+    except Exception as error:
+        said = (str(error) or type(error).__name__).splitlines()[0][:160]
+        raise GoodfitError(
+            f"the model factory raises {type(error).__name__} ({said}): it is called without arguments and must return a "
+            "torch.nn.Module"
+        ) from None
+
+
+@contextlib.contextmanager
+def _seeded(stream: int) -> Iterator[None]:
+    """Seed the global generators that a constructor may draw from, and put them back afterwards."""
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would also queue a call for every GPU library that is not loaded yet
+        torch.default_generator.manual_seed(stream >> 1)
+        random.seed(stream)
+        np.random.seed(stream >> 32)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])  # noqa: NPY002
 
 
 def build_model(config: Config, input_shape: Sequence[int], outputs: int, sample: Sample | None = None) -> nn.Module:

@@ -64,7 +64,7 @@ def read_chain(module: nn.Module, input_shape: Sequence[int]) -> list[Link]:
     if isinstance(module, MLP):
         return _perceptron(module)
     _check_parameters(module)
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
         training, evaluation = (_trace(deepcopy(module).train(mode), input_shape) for mode in (True, False))
     if training != evaluation:
         raise NotAChain("it computes something else in evaluation")
@@ -96,9 +96,17 @@ def _check_parameters(module: nn.Module) -> None:
         raise NotAChain("layers share parameters")
     if any(t.dtype != torch.float32 for t in module.parameters()):
         raise NotAChain("its parameters are not float32")
-    for layer in module.modules():
-        if layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks:
-            raise NotAChain("it has hooks")
+    if any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules()):
+        raise NotAChain("it has hooks")
+    if has_gradient_hooks(module):
+        raise NotAChain("it has hooks on gradients")
+
+
+def has_gradient_hooks(module: nn.Module) -> bool:
+    """Return whether a module has hooks that only PyTorch's own backward pass calls."""
+    tensors: list[Any] = list(module.parameters())
+    on_weights = any(p._backward_hooks or p._post_accumulate_grad_hooks for p in tensors)
+    return on_weights or any(layer._backward_hooks or layer._backward_pre_hooks for layer in module.modules())
 
 
 class _Tracer(fx.Tracer):

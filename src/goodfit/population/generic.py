@@ -23,11 +23,12 @@ from goodfit.nn.rate_factors import rate_factors
 from goodfit.nn.written_out import WrittenOut
 from goodfit.optim.optimisers import Hyper, find_optimiser, hyper_table
 from goodfit.optim.penalties import is_penalised, penalised
+from goodfit.population.chain import has_gradient_hooks
 from goodfit.population.kernel import Batches, Snapshot
 from goodfit.population.own_values import own_values
 from goodfit.population.problem import Part, Problem
 from goodfit.population.samples import Samples, gather
-from goodfit.population.sequential import draws_random_numbers, shaped
+from goodfit.population.sequential import draws_random_numbers, lent, shaped
 from goodfit.population.start import first_network
 
 Tensors = dict[str, Tensor]
@@ -78,7 +79,8 @@ class GenericKernel:
 
         state = self._parameters | self._frozen
         with WrittenOut():
-            return vmap(one, in_dims=(0, 0, None))(state, self._buffers, part.x)[list(members)]
+            x = lent(part, self._configs[0])
+            return vmap(one, in_dims=(0, 0, None))(state, self._buffers, x)[list(members)]
 
     def snapshot(self, member: int) -> Snapshot:
         state = self._parameters | self._frozen | self._buffers
@@ -161,6 +163,8 @@ def refusal(config: Config, problem: Problem) -> str | None:
     module = key_dropouts(first_network(config, problem))
     if draws_random_numbers(module, problem):
         return "the module draws random numbers itself"
+    if has_gradient_hooks(module):
+        return "the module has hooks on gradients"
     part = problem.train.head(4)
     small = config.replace(batch_size=4, train_rows=None, mixup=0, label_noise=0)
     rows = np.arange(4)[None]
@@ -169,6 +173,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
         # a factory may even make a new class for each module, which cannot be stacked
         kernel = GenericKernel([small, small], Problem(part, None, problem.outputs, problem.row_loss))
         kernel.advance(Batches(part, [rows, rows], 4 * ones.astype(int), ones.astype(np.float32), ones * config.lr, 0))
+        kernel.output(part, [0, 1])
     except GoodfitError:
         raise
     except Exception as error:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from goodfit.config import Config
+from goodfit.losses import LOSSES
 from goodfit.nn.dropout import key_dropouts
 from goodfit.nn.models import STRUCTURE
 from goodfit.optim.optimisers import find_optimiser, hyper_table
@@ -45,7 +46,7 @@ class ResidentKernel:
     """K chains on the CPU (see `goodfit.population.kernel.Kernel`)."""
 
     def __init__(self, configs: Sequence[Config], problem: Problem) -> None:
-        self._loss = LOSS_CODES[problem.row_loss.__name__]
+        self._loss = LOSS_CODES[_loss_name(problem)]
         chains: dict[object, list[Link]] = {}
         self._members = []
         for config in configs:
@@ -81,7 +82,7 @@ def refusal(config: Config, problem: Problem) -> str | None:
         return f"it does not compute in {config.precision}"
     for what, name, known in (
         ("optimiser", config.optimiser, OPTIMISER_CODES),
-        ("loss", problem.row_loss.__name__, LOSS_CODES),
+        ("loss", _loss_name(problem), LOSS_CODES),
     ):
         if name not in known:
             return f"{what} '{name}' has no compiled form"
@@ -96,6 +97,13 @@ def refusal(config: Config, problem: Problem) -> str | None:
     if math.prod(links[-1].after) != problem.outputs:
         return "its output has another shape than the task's"
     return None
+
+
+def _loss_name(problem: Problem) -> str:
+    """Return the name of a loss of ours; one's own may bear the same and has no compiled form."""
+    name = getattr(problem.row_loss, "__name__", type(problem.row_loss).__name__)
+    is_ours = any(problem.row_loss is loss for loss, _ in LOSSES.values())
+    return name if is_ours else f"{name} of your own"
 
 
 def _make(config: Config) -> object:

@@ -109,7 +109,7 @@ class Network:
         """Return the outputs [n, n_out] in evaluation mode."""
         self._module.eval()
         with self._surroundings(-1):
-            return self._shaped(self._module(self._laid_out(part.x)), len(part)).float()
+            return self._shaped(self._module(self._laid_out(lent(part, self._config))), len(part)).float()
 
     def snapshot(self) -> Snapshot:
         """Copy the weights to the CPU."""
@@ -166,6 +166,11 @@ class Network:
 
     def _shaped(self, output: Tensor, rows: int) -> Tensor:
         return shaped(output, rows, self._problem.outputs)
+
+
+def lent(part: Part, config: Config) -> Tensor:
+    """Return a part's samples as a network gets them: a module of one's own may change its input in place."""
+    return part.x if isinstance(config.model, str) else part.x.clone()
 
 
 def _memory_format(config: Config, problem: Problem) -> torch.memory_format:

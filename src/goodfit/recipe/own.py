@@ -1,6 +1,8 @@
 """The seven steps on a PyTorch module of one's own, with its own loss and loaders."""
 
 import functools
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from goodfit.config import Config, ModelFactory
 from goodfit.data.loaders import LoadedArrays, read_loader
 from goodfit.errors import GoodfitError, did_you_mean
-from goodfit.nn.models import make_module
+from goodfit.nn.models import check_factory, make_module
 from goodfit.recipe.clock import Clock
 from goodfit.recipe.improvement import best_setting
 from goodfit.recipe.one_step import described, step_record
@@ -26,6 +28,7 @@ from goodfit.runs import Runs, Training
 from goodfit.task import Task
 from goodfit.training import RunFolder
 from goodfit.training.folder import environment
+from goodfit.training.trial import TRIED_ROWS, try_module
 
 NOT_OF_A_MODULE = (
     "model", "width", "depth", "activation", "norm", "skip", "dropout", "numeric", "bins", "pixels", "decorrelate", "augment",
@@ -34,7 +37,6 @@ NOT_OF_A_MODULE = (
 """Settings that a module, and data that are prepared, decide themselves."""
 LONGEST = 150
 """Epochs at most."""
-TRIED_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def run_own_recipe(
             (`goodfit.recipe.own_loss.read_loss`).
         train_loader, val_loader: give batches (x [B, ...], y [B]); classes as whole numbers.
         folder: run folder to make for trainings and record (`report.json`); one of an interrupted call with the same
-            arguments is gone on with.
+            arguments is gone on with, one of another call is refused.
         preset: how much work: quick, default or best. settings: of `goodfit.Config`, which no step changes.
         metric: what trainings are judged by beside the loss. time_limit: in seconds.
 
@@ -97,7 +99,8 @@ def run_own_recipe(
     named = read_loss(loss, torch.zeros(len(x), task.code.outputs), y)
     budget = PRESETS[preset]
     config = _config(factory, named, budget, len(train.y), train.batch_size, seed, settings)
-    run = None if folder is None else _folder(Path(folder))
+    call = _call(task, config, preset, seed, settings)
+    run = None if folder is None else _folder(Path(folder), call)
     steps = Steps(
         task, config, budget, {*settings, *NOT_OF_A_MODULE}, Clock(time_limit, began), folder=run, device=device,
         listener=listener, spend=IMPROVEMENT_SHARE if time_limit else 1.0,
@@ -142,10 +145,7 @@ def _why_diverged(evidence: dict[str, Any], settings: dict[str, Any]) -> str:
 
 
 def _check(factory: Any, preset: str, settings: dict[str, Any]) -> None:
-    if isinstance(factory, nn.Module):
-        raise GoodfitError(
-            "the module is one network: give a function that makes it, for every training needs its own weights"
-        )
+    check_factory(factory)
     if preset not in PRESETS:
         raise GoodfitError(
             f"preset '{preset}' is unknown{did_you_mean(preset, PRESETS)}: choose one of {', '.join(PRESETS)}"
@@ -160,20 +160,7 @@ def _check(factory: Any, preset: str, settings: dict[str, Any]) -> None:
 
 def _outputs(factory: ModelFactory, loss: Any, train: LoadedArrays, seed: int) -> int:
     """Return how many outputs the module has, by trying it on a few rows."""
-    module = make_module(Config(model=factory, seed=seed), train.x.shape[1:], 1).eval()
-    x = torch.from_numpy(train.x[:TRIED_ROWS])
-    try:
-        output = module(x)
-    except Exception as error:
-        said = (str(error) or type(error).__name__).splitlines()[0][:160]
-        raise GoodfitError(f"the module does not take samples of shape {tuple(x.shape[1:])} ({said})") from None
-    if not isinstance(output, Tensor) or len(output) != len(x) or output.ndim > 2:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise GoodfitError(f"the module gives {shape} for {len(x)} samples: it must give [B, n_out] or [B]")
-    if not output.requires_grad:
-        raise GoodfitError(
-            "no gradient reaches the module's weights: its output is cut off from them, by detach(), no_grad(), .data or NumPy"
-        )
+    output = try_module(Config(model=factory, seed=seed), torch.from_numpy(train.x[:TRIED_ROWS]))
     if isinstance(loss, nn.NLLLoss) and not is_log_probability(output):
         raise GoodfitError(
             "NLLLoss wants logarithms of probabilities, which the module does not give: end it in LogSoftmax(1), or leave that "
@@ -245,8 +232,17 @@ def _config(
     return Config(**(chosen | settings))
 
 
-def _folder(path: Path) -> RunFolder:
-    return RunFolder.open(path) if path.exists() else RunFolder.create(path)
+def _folder(path: Path, call: str) -> RunFolder:
+    """Return the run folder of this call: a new one, or that of the same call before."""
+    folder = RunFolder.open(path) if path.exists() else RunFolder.create(path)
+    folder.claim(call)
+    return folder
+
+
+def _call(task: Task, config: Config, preset: str, seed: int, settings: dict[str, Any]) -> str:
+    """Return a digest of what the steps' evidence depends on."""
+    what = [task.fingerprint(), task.metric.name, config.identity(), preset, seed, sorted(settings)]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def _module(factory: ModelFactory, config: Config, best: Training, task: Task, binary: bool) -> nn.Module:

@@ -8,17 +8,20 @@ from torch import Tensor, nn
 
 from goodfit.errors import GoodfitError
 from goodfit.losses import LOSSES, RowLoss
+from goodfit.training.trial import try_loss
 
 SAME = {nn.MSELoss: "squared-error", nn.L1Loss: "absolute-error"}
 """Losses of PyTorch without settings that equal one of ours."""
+NO_CLASS = -100
+"""PyTorch's `ignore_index` where no class is ignored."""
 
 
 def read_loss(loss: Any, output: Tensor, target: Tensor) -> str | RowLoss:
     """Return the name in `LOSSES`, or a function that gives one value for each row.
 
     Accepted are names; `nn.MSELoss`, `L1Loss`, `SmoothL1Loss`, `HuberLoss`, `CrossEntropyLoss`, `BCEWithLogitsLoss` and
-    every other module with a `reduction`, whose mean over the rows is minimised; and functions that give one value for
-    each row.
+    every other module with a `reduction`, whose mean over the rows is minimised (a row that it ignores counts as 0); and
+    functions that give one value for each row.
 
     Args:
         output, target: a few rows, on which a loss of one's own is tried: [B, n_out], [B].
@@ -52,7 +55,8 @@ def read_loss(loss: Any, output: Tensor, target: Tensor) -> str | RowLoss:
         found: Tensor = rowwise(flat, target.reshape(-1))
         return found.reshape(target.shape)
 
-    _try(own_loss, rowwise, output, target)
+    name = getattr(rowwise, "__name__", type(rowwise).__name__)
+    try_loss(own_loss, name, output, target, "outputs [B, n_out] ([B] for regression) and targets [B]")
     return own_loss
 
 
@@ -84,6 +88,8 @@ def _named(loss: Any) -> str | None:
         return "huber"
     if type(loss) is nn.HuberLoss and loss.delta == 1:
         return "huber"
+    if getattr(loss, "ignore_index", NO_CLASS) != NO_CLASS:
+        return None
     if type(loss) is nn.CrossEntropyLoss and loss.weight is None and not loss.label_smoothing:
         return "cross-entropy"
     if type(loss) is nn.NLLLoss and loss.weight is None:
@@ -95,17 +101,3 @@ def _named(loss: Any) -> str | None:
             )
         return "cross-entropy"
     return None
-
-
-def _try(own_loss: RowLoss, rowwise: Any, output: Tensor, target: Tensor) -> None:
-    name = getattr(rowwise, "__name__", type(rowwise).__name__)
-    try:
-        with torch.no_grad():
-            shape = tuple(own_loss(output, target).shape)
-    except Exception as error:
-        said = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise GoodfitError(
-            f"the loss {name} does not give one value for each of {len(target)} rows ({said}): it is called with outputs "
-            "[B, n_out] ([B] for regression) and targets [B], and must not average over them"
-        ) from None
-    assert shape == tuple(target.shape)

@@ -99,6 +99,6 @@ def _observed(config: Config, problem: Problem, kernel: str) -> tuple[int, int]:
     for layer in module.modules():
         if not list(layer.children()):
             layer.register_forward_hook(count)
-    with torch.no_grad():
-        module(problem.train.head(2).x.cpu())
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        module(problem.train.head(2).x.cpu().clone())  # the module may change its input in place
     return sum(p.numel() for p in module.parameters()), sum(values)

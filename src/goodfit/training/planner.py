@@ -1,9 +1,9 @@
 """Which configs train together, on which kernel, in how much memory, and why."""
 
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from goodfit.config import Config
@@ -21,6 +21,9 @@ LARGEST_SHARE_OF_MEMORY = 0.25
 """Of the free memory, that one population may take."""
 PREFERRED = ("resident", "dense", "generic", "side-by-side", "sequential")
 """Kernels in the order in which they are taken where nothing is measured."""
+MOST_ANSWERS = 256
+"""Of kernels on whether they can train a make of network, that are remembered."""
+_answers: dict[tuple[Any, ...], str | None] = {}
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,12 @@ class Population:
 
 def group_by_data(configs: Sequence[Config], is_table: bool) -> list[list[int]]:
     """Return the positions of configs that see the same prepared data and have the same loss, in order of their first."""
-    return _grouped(
-        range(len(configs)), lambda k: (treatment(configs[k], is_table), configs[k].loss, configs[k].fold is not None)
-    )
+
+    def seen(k: int) -> tuple[object, ...]:
+        loss = configs[k].loss if isinstance(configs[k].loss, str) else id(configs[k].loss)
+        return treatment(configs[k], is_table), loss, configs[k].fold is not None
+
+    return _grouped(range(len(configs)), seen)
 
 
 def plan(
@@ -113,29 +119,19 @@ def _refusal(kernel: str, config: Config, problem: Problem) -> str | None:
     make = config.replace(seed=0, lr=1e-3, weight_decay=0.0, dropout=min(config.dropout, 0.5), init="default",
                           init_scale=1.0, augment=(), l1=0.0, l2=0.0, label_smoothing=0.0, fold=None,
                           resample="none")  # fmt: skip
-    model: Any = config.model
-    return _asked(kernel, repr(make), model, problem.input_shape, problem.outputs, problem.row_loss, problem.device,
-                  _Unhashed((make, problem)))  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Unhashed:
-    """A value that a cache carries along without comparing it."""
-
-    value: Any
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Unhashed)
-
-
-@lru_cache(maxsize=256)
-def _asked(
-    kernel: str, make: str, model: Any, shape: Any, outputs: int, loss: Any, device: Any, asked: _Unhashed
-) -> Any:
-    return KERNELS[kernel].refusal(*asked.value)
+    try:
+        # model and loss may be functions that hold data of their own: the answer must not keep them alive
+        model = config.model if isinstance(config.model, str) else weakref.ref(config.model)
+        loss = weakref.ref(problem.row_loss)
+        question = (kernel, repr(make), model, problem.input_shape, problem.outputs, loss, problem.device)
+        known = question in _answers
+    except TypeError:  # an object of one's own that cannot be a key
+        return KERNELS[kernel].refusal(make, problem)
+    if not known:
+        if len(_answers) >= MOST_ANSWERS:
+            _answers.clear()
+        _answers[question] = KERNELS[kernel].refusal(make, problem)
+    return _answers[question]
 
 
 def _fastest(

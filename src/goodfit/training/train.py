@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from goodfit.config import Config
 from goodfit.data.augmentation import read_augmentation
 from goodfit.data.decorrelation import read_decorrelation
+from goodfit.data.treatment import treatment
 from goodfit.errors import GoodfitError
 from goodfit.losses import cross_entropy, find_loss
 from goodfit.nn.models import check_names
 from goodfit.optim.optimisers import find_optimiser
 from goodfit.optim.schedules import rate_table
 from goodfit.population import KERNELS, EpochRecord, Problem, train_population
+from goodfit.population.sequential import shaped
 from goodfit.runs import Runs, Training
-from goodfit.task import Task
+from goodfit.task import PartName, Task
 from goodfit.training.folder import RunFolder
 from goodfit.training.keep import FolderKeeper, Keeper, MemoryKeeper
 from goodfit.training.measure import seconds_per_step
 from goodfit.training.planner import Population, check_kernel, group_by_data, plan
 from goodfit.training.pruning import Pruning, replay
 from goodfit.training.tensors import choose_device, make_problem
+from goodfit.training.trial import TRIED_ROWS, try_loss, try_module
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def train(
 
     Args:
         folder: run folder that keeps every finished training; one that it holds already is not trained again,
-            so an interrupted call repeated gives the same result. None keeps everything in memory.
+            so an interrupted call repeated gives the same result; one that a time limit cut counts only where there is a
+            limit again. None keeps everything in memory.
         stage: name under which the trainings are filed.
         kernel: `auto` (see `goodfit.training.planner`), or a name in `goodfit.population.KERNELS`.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -77,7 +82,9 @@ def train(
     target_device = choose_device(device)
     rule = pruning.rule if pruning else None
     keeper: Keeper = (
-        FolderKeeper(task, stage, folder, keep_weights, rule) if folder else MemoryKeeper(task, stage, keep_weights)
+        FolderKeeper(task, stage, folder, keep_weights, rule, limited=time_limit is not None)
+        if folder
+        else MemoryKeeper(task, stage, keep_weights)
     )
     done: dict[int, Training] = {}
     for position, config in enumerate(configs):
@@ -138,6 +145,29 @@ def check_configs(configs: Sequence[Config], task: Task) -> None:
         find_optimiser(config.optimiser)
         rate_table(config, 1)
         _check_treatment(config, task)
+    own = {_made_of(c, task): c for c in configs if not (isinstance(c.model, str) and isinstance(c.loss, str))}
+    for config in own.values():
+        _try_own(config, task)
+
+
+def _made_of(config: Config, task: Task) -> tuple[object, ...]:
+    """Return what decides whether a module and a loss of one's own fit, compared by identity."""
+    return id(config.model), id(config.loss), config.fold is None, treatment(config, task.is_table)
+
+
+def _try_own(config: Config, task: Task) -> None:
+    """Try the module and the loss of one's own on a few rows."""
+    part: PartName = "train" if config.fold is None else "development"
+    target = torch.from_numpy(task.code.encode(task.truth(part)[:TRIED_ROWS]))
+    output = torch.zeros(len(target), task.code.outputs)
+    if not isinstance(config.model, str):
+        x = np.array(task.samples(config, part)[:TRIED_ROWS], np.float32)
+        output = shaped(try_module(config, torch.from_numpy(x)), len(x), task.code.outputs)
+    if not isinstance(config.loss, str):
+        name = getattr(config.loss, "__name__", type(config.loss).__name__)
+        called = "outputs [..., B, n_out] and targets [..., B], with or without axes in front"
+        for axes in ((), (None,)):
+            try_loss(config.loss, name, output[axes], target[axes], called)
 
 
 def _check_treatment(config: Config, task: Task) -> None:
