@@ -37,6 +37,8 @@ SAMPLE_BYTES = 512 << 20
 FEW_CELLS = 1_000_000
 """Rows x columns below which one thread fits a baseline: several would mostly wait for each other, and where other
 programs work too they wait so long that a fit of 0.2 seconds takes 20."""
+FEWEST_KNOWN = 20
+"""Known values that a column of boosting needs: a leaf of the defaults holds as many rows, so that fewer never split."""
 FIRST_ROUNDS = 5
 """Rounds of boosting that are taken in any case where time is short; they tell how many more there is time for."""
 
@@ -75,11 +77,12 @@ def fit_baselines(
         heard(name)
         started = time.monotonic()
         about, inputs, model, rows = fit(task, seed)
-        x = inputs("train", rows)
+        x, y = inputs("train", rows), task.truth("train")[rows]
+        centre, scale = _centre_and_scale(y) if task.kind == "regression" else (0.0, 1.0)
         with warnings.catch_warnings(), threadpool_limits(1 if x.size < FEW_CELLS else None, "openmp"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that stops early is still one
-            cut = fit_until(model, x, task.truth("train")[rows], deadline)
-            validation, test = (_predict(task, model, inputs, part) for part in ("validation", "test"))
+            cut = fit_until(model, x, y / scale - centre / scale, deadline)
+            validation, test = (_predict(task, model, inputs, part) * scale + centre for part in ("validation", "test"))
         fitted.append(Fitted(name, about, validation, test, time.monotonic() - started, cut))
     return fitted
 
@@ -136,10 +139,12 @@ def _boosting(task: Task, seed: int) -> Baseline:
     kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
     if task.is_table:
         prepared = OrdinalPreparation.fit(_table(task, "train"), task.columns or [])
+        # scikit-learn cannot bin a column in which nothing is known, nor one whose few known values it sets aside
+        known = (~np.isnan(prepared.transform(_table(task, "train")))).sum(0) >= FEWEST_KNOWN
         model = kind(random_state=seed, categorical_features=prepared.categorical)
         return (
             "scikit-learn's histogram gradient boosting, default settings",
-            lambda part, rows: prepared.transform(_table(task, part).iloc[rows]),
+            lambda part, rows: np.where(known, prepared.transform(_table(task, part).iloc[rows]), 0.0),
             model,
             _ALL,
         )
@@ -162,6 +167,17 @@ BASELINES: dict[str, Callable[[Task, int], Baseline]] = {
     "linear": _linear,
     "gradient boosting": _boosting,
 }
+
+
+def _centre_and_scale(y: np.ndarray) -> tuple[float, float]:
+    """Return a target's mean and the power of two below its standard deviation.
+
+    Centred and scaled by them a target of any size fits in the single precision of scikit-learn; a power of two rounds nothing.
+    """
+    largest = float(np.abs(y).max()) or 1.0
+    unit = y / largest  # whose sum and squares do not overflow
+    spread = largest * (float(unit.std()) or 1.0)
+    return largest * float(unit.mean()), float(np.ldexp(1.0, np.frexp(spread)[1] - 1))
 
 
 def _table(task: Task, part: PartName) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """scikit-learn estimators: a small population of networks with early stopping, averaged."""
 
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from goodfit.config import Config, vary
 from goodfit.data.columns import Column
 from goodfit.data.splits import Splits, split_rows
 from goodfit.data.target import Label, TargetCode
+from goodfit.errors import GoodfitError
 from goodfit.metrics import TaskKind, find_metric
 from goodfit.task import Task
 from goodfit.training import train
@@ -56,9 +58,15 @@ class _NetworkEstimator(BaseEstimator):
         self.random_state = random_state
 
     def _fit(self, x: np.ndarray, y: np.ndarray, kind: TaskKind, classes: tuple[Label, ...]) -> Self:
+        self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows = np.arange(len(x))
         share = self.validation_fraction if len(x) >= FEWEST_ROWS_TO_VALIDATE else 0.0
+        left = int((1 - share) * len(x))
+        if left < max(2, len(classes)):
+            raise GoodfitError(
+                f"validation_fraction is {share} of {len(x)} rows: it leaves {left} to train on, lower it"
+            )
         kept, held_out = split_rows(rows, share, seed, "validation", strata=y if classes else None)
         frame = _as_frame(x)
         columns = [Column(name=name, kind="number", used=True) for name in frame.columns]
@@ -82,6 +90,13 @@ class _NetworkEstimator(BaseEstimator):
         self.model_ = runs.model()
         self.n_iter_ = max(training.epochs for training in runs)
         return self
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.members, Integral) or self.members < 1:
+            raise GoodfitError(f"members is {self.members!r}: it must be a whole number of 1 or more")
+        share = self.validation_fraction
+        if not isinstance(share, Real) or not 0 <= share < 1:
+            raise GoodfitError(f"validation_fraction is {share!r}: it must be 0 or more and below 1")
 
     def _predict(self, x: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from goodfit.task import Task
 
 COVERAGE = 0.9
 """Level of the prediction intervals and sets."""
+COMPARED = ("validation_metric", "validation_loss")
+"""Values by which variants are compared."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Runs:
         return self.trainings[index]
 
     def __add__(self, other: "Runs") -> "Runs":
-        return Runs(self.task, [*self.trainings, *other.trainings])
+        return Runs(self.task, _numbered_apart([*self.trainings, *other.trainings]))
 
     def frame(self) -> pd.DataFrame:
         """Return a row per training: its outcome, then every setting."""
@@ -101,6 +104,8 @@ class Runs:
 
     def curves(self) -> pd.DataFrame:
         """Return every curve: id, epoch, step, train_loss, validation_loss."""
+        if not self.trainings:
+            return pd.DataFrame(columns=["epoch", "step", "train_loss", "validation_loss", "id"])
         return pd.concat([t.curve.assign(id=t.id) for t in self.trainings], ignore_index=True)
 
     def filter(self, keep: Callable[[Training], bool]) -> "Runs":
@@ -131,26 +136,39 @@ class Runs:
     ) -> pd.DataFrame:
         """Return a row per variant: n, mean and interval over seeds, and the difference to the best variant.
 
-        The interval of a mean is Student's t over the trainings of the variant. The difference is paired over
+        Trainings of a variant that share a seed (where other settings vary too, or the fold) are averaged first: they share
+        their random draws, so they count once, and `n` counts seeds. Differences are like for like where every variant has
+        the same of them.
+
+        The interval of a mean is Student's t over the seeds of the variant. The difference is paired over
         the seeds that both variants have (NaN where fewer than two are shared), with its own t interval and
-        `undecided` where that interval contains zero; these intervals hold together (Bonferroni). Diverged trainings are counted, not averaged.
+        `undecided` where that interval contains zero; these intervals hold together (Bonferroni). Diverged trainings are
+        counted, not averaged, and their seed is left out.
 
         Args:
             by: settings that make a variant; by default all that differ, except the seed.
             value: `validation_metric` or `validation_loss`.
+
+        Raises:
+            GoodfitError: an unknown setting or value, or a level that is no share.
         """
+        if value not in COMPARED:
+            raise GoodfitError(
+                f"value '{value}' cannot be compared{did_you_mean(value, COMPARED)}: choose one of {', '.join(COMPARED)}"
+            )
+        if not isinstance(level, Real) or not 0 < level < 1:
+            raise GoodfitError(f"level is {level!r}: it must lie between 0 and 1, such as 0.95")
         names = self.varied() if by is None else [by] if isinstance(by, str) else list(by)
-        found = {
-            values: {t.config.seed: None if t.reason == "diverged" else float(getattr(t, value)) for t in members}
-            for values, members in self.group(names).items()
-        }
+        groups = self.group(names)
+        found = {values: _by_seed(members, value) for values, members in groups.items()}
         smaller = value == "validation_loss" or not self.task.metric.greater_is_better
         rows: list[dict[str, Any]] = []
         for standing in rank(found, smaller_is_better=smaller, level=level):
             low, high = standing.interval
+            diverged = sum(t.reason == "diverged" for t in groups[standing.name])
             rows.append(
                 dict(zip(names, standing.name, strict=True))
-                | {"n": len(standing.values), "diverged": standing.diverged}
+                | {"n": len(standing.values), "diverged": diverged}
                 | {"mean": standing.mean, "low": low, "high": high, "difference": standing.difference}
                 | dict(zip(("difference_low", "difference_high"), standing.difference_interval, strict=True))
                 | {"verdict": standing.verdict}
@@ -159,6 +177,8 @@ class Runs:
 
     def best(self, count: int = 1) -> "Runs":
         """Return the usable trainings with the best validation metric (loss decides ties)."""
+        if not isinstance(count, Integral) or count < 1:
+            raise GoodfitError(f"count is {count!r}: it must be a whole number of 1 or more")
         loss = self.task.metric.loss
         usable = [t for t in self.trainings if t.usable]
         if not usable:
@@ -198,7 +218,7 @@ class Runs:
         task = self.task
         if not self.trainings:
             raise GoodfitError("no training to predict with: the filter left none")
-        shares = [1.0] * len(self) if shares is None else list(shares)
+        shares = self._shares(shares)
         members = [Member(t.config, t.weights, share) for t, share in zip(self.trainings, shares, strict=True)]
         preparations = {treatment(m.config, task.is_table): task.preparation(m.config) for m in members}
         id_name = None if task.ids is None else str(task.ids.name)
@@ -215,7 +235,7 @@ class Runs:
         task = self.task
         weight = np.zeros(len(task.target))
         total = np.zeros((len(task.target),) if task.kind == "regression" else (len(task.target), task.code.outputs))
-        for training, share in zip(self.trainings, [1.0] * len(self) if shares is None else shares, strict=True):
+        for training, share in zip(self.trainings, self._shares(shares), strict=True):
             output = training.load()[1]
             if output is None:
                 return np.empty(0, np.int64), total[:0]
@@ -229,3 +249,47 @@ class Runs:
     def predict(self, inputs: pd.DataFrame | np.ndarray | Rows) -> np.ndarray:
         """Return the average prediction of all trainings: [n] in the target's unit, or probabilities [n, C]."""
         return self.model().predict(inputs)
+
+    def _shares(self, shares: Sequence[float] | None) -> list[float]:
+        if shares is None:
+            return [1.0] * len(self)
+        try:
+            found = np.asarray(shares, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise GoodfitError("shares hold what is no number: give one number for each training") from None
+        if found.shape != (len(self),):
+            raise GoodfitError(f"shares have shape {found.shape}: give one number for each of {len(self)} trainings")
+        if not np.isfinite(found).all() or (found < 0).any() or not found.any():
+            raise GoodfitError(f"shares are {found.tolist()}: each must be finite, none below 0, and one above 0")
+        return found.tolist()
+
+
+def _by_seed(trainings: Runs, value: str) -> dict[int, float | None]:
+    """Return the mean value of the trainings of each seed; None where one of them diverged."""
+    seeds: dict[int, list[Training]] = {}
+    for training in trainings:
+        seeds.setdefault(training.config.seed, []).append(training)
+    # the mean of those that are left would be of other settings than that of another seed
+    return {
+        seed: None if any(t.reason == "diverged" for t in found) else float(np.mean([getattr(t, value) for t in found]))
+        for seed, found in seeds.items()
+    }
+
+
+def _numbered_apart(trainings: Sequence[Training]) -> list[Training]:
+    """Return trainings in which no id is there twice: one that an earlier training has gives way to the next number."""
+    last = max((int(t.id[1:].split(".")[0]) for t in trainings), default=0)
+    taken: set[str] = set()
+    found = []
+    for training in trainings:
+        if training.id in taken:
+            last += 1
+            training = _renumbered(training, f"t{last:04d}")
+        taken.add(training.id)
+        found.append(training)
+    return found
+
+
+def _renumbered(training: Training, id: str) -> Training:
+    snapshots = [replace(s, id=f"{id}.{s.snapshot}") for s in training.snapshots]
+    return replace(training, id=id if training.snapshot is None else f"{id}.{training.snapshot}", snapshots=snapshots)

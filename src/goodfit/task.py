@@ -1,8 +1,10 @@
 """`Task`: what is to be learnt: data in its splits, the kind, loss and metric."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +19,7 @@ from goodfit.data.images import PixelPreparation, PreparedImages
 from goodfit.data.mapped import Rows
 from goodfit.data.nearby import choose_pair, coded_targets
 from goodfit.data.neighboured import Neighboured, read_numbers
-from goodfit.data.parts import make_splits, stack, time_axis
+from goodfit.data.parts import as_array, as_table, chosen_rows, group_numbers, make_splits, stack, time_axis
 from goodfit.data.preparation import TablePreparation
 from goodfit.data.splits import FEWEST_ROWS, Splits, fold_numbers
 from goodfit.data.target import Label, TargetCode, read_target
@@ -26,6 +28,7 @@ from goodfit.errors import GoodfitError, did_you_mean
 from goodfit.memory import CPU, pieces, too_large
 from goodfit.metrics import Metric, TaskKind, find_metric
 from goodfit.randomness import numpy_generator
+from goodfit.wording import count
 
 PartName = Literal["train", "validation", "test", "development"]
 
@@ -68,7 +71,7 @@ class Task:
         test: float | str | pd.DataFrame = 0.2, validation: float | str | pd.DataFrame = 0.2, seed: int = 0,
         columns: list[Column] | None = None, notes: Sequence[str] = (),
     ) -> "Task":  # fmt: skip
-        """Make a task of a table.
+        """Make a task of a table; names of columns are read as text.
 
         Args:
             kind: `auto` decides from the target and says so in `notes`.
@@ -81,11 +84,21 @@ class Task:
         Raises:
             GoodfitError: no such column, a target without use, too few rows; one line each.
         """
+        frame = as_table(frame, name)
+        if target is None:
+            raise GoodfitError(f"target is None: name the column to predict; the columns are {_listed(frame.columns)}")
+        target = str(target)
+        id, group, time = (None if column is None else str(column) for column in (id, group, time))
         for role, column in (("target", target), ("id", id), ("group", group), ("time", time)):
             if column is not None and column not in frame.columns:
                 raise GoodfitError(
                     f"no {role} column '{column}' in {name}{did_you_mean(column, map(str, frame.columns))}: "
                     f"the columns are {_listed(frame.columns)}"
+                )
+        for role, column in (("id", id), ("group", group)):
+            if column == target:
+                raise GoodfitError(
+                    f"column '{target}' of {name} is both the target and the {role}: name another column, or leave --{role} out"
                 )
         notes = list(notes)
         frame, fixed = stack(frame, {"test": test, "validation": validation}, target, name)
@@ -97,7 +110,7 @@ class Task:
             fixed = {part: fixed[part][known] for part in fixed}
         if len(frame) < FEWEST_ROWS:
             raise GoodfitError(
-                f"{name} has {len(frame)} rows with a target: at least {FEWEST_ROWS} are needed to train, validate and test"
+                f"{name} has {count(len(frame), 'row')} with a target: at least {FEWEST_ROWS} are needed to train, validate and test"
             )
         values, kind, classes = read_target(frame[target], target, kind, notes)
         aside = {target, *(c for c in (id, group) if c is not None)}
@@ -108,7 +121,7 @@ class Task:
             )
         splits = make_splits(
             values, classes, fixed, {"test": test, "validation": validation}, seed,
-            groups=None if group is None else pd.factorize(frame[group])[0],
+            groups=None if group is None else group_numbers(frame[group], fixed),
             time=None if time is None else time_axis(frame[time], time),
         )  # fmt: skip
         return cls._finish(
@@ -122,23 +135,36 @@ class Task:
         kind: TaskKind | Literal["auto"] = "auto", metric: str | None = None, test: float | str = 0.2,
         test_rows: np.ndarray | None = None, validation: float | str = 0.2, seed: int = 0, notes: Sequence[str] = (),
     ) -> "Task":  # fmt: skip
-        """Make a task of images [n, C, H, W] (uint8 or float) and their labels [n].
+        """Make a task of images [n, C, H, W] (uint8 or float) and their labels [n]; images without a label are left out.
 
-        `test_rows` names a fixed test part; without it a share `test` is held out.
+        `test_rows` names a fixed test part, by row numbers or a mask [n]; without it a share `test` is held out.
         """
-        if images.ndim != 4 or len(images) != len(labels):
+        images, truth = as_array(images, "images"), as_array(labels, "labels")
+        if images.ndim != 4 or truth.ndim != 1 or len(images) != len(truth):
             raise GoodfitError(
-                f"images have shape {images.shape} and there are {len(labels)} labels: images must be [n, C, H, W], one label each"
+                f"images have shape {images.shape} and labels {truth.shape}: images must be [n, C, H, W], one label each"
             )
+        if images.dtype.kind not in "biuf":
+            raise GoodfitError(f"images are of type {images.dtype}: pixels must be bytes or floats")
+        notes, column = list(notes), pd.Series(truth)
+        fixed = {} if test_rows is None else {"test": chosen_rows(test_rows, len(images), "test_rows")}
+        known = column.notna().to_numpy()
+        dropped = int((~known).sum())
+        if dropped:
+            notes.append(f"{dropped} images have no label and are left out")
+            images, column = images[known], column[known].reset_index(drop=True)
+            fixed = {part: rows[known] for part, rows in fixed.items()}
+            if "test" in fixed and not fixed["test"].any():
+                raise GoodfitError("no image that test_rows names has a label: name others, or leave it out")
         if len(images) < FEWEST_ROWS:
             raise GoodfitError(
-                f"{name} has {len(images)} images: at least {FEWEST_ROWS} are needed to train, validate and test"
+                f"{name} has {count(len(images), 'image')} with a label: at least {FEWEST_ROWS} are needed to train, validate and test"
             )
-        notes = list(notes)
-        values, kind, classes = read_target(pd.Series(np.asarray(labels)), target, kind, notes)
-        fixed = {} if test_rows is None else {"test": np.isin(np.arange(len(images)), test_rows)}
+        values, kind, classes = read_target(column, target, kind, notes)
         splits = make_splits(values, classes, fixed, {"test": test, "validation": validation}, seed)
-        return cls._finish(name, kind, target, images, values, classes, splits, metric, columns=None, notes=notes)
+        return cls._finish(
+            name, kind, target, images, values, classes, splits, metric, columns=None, dropped=dropped, notes=notes
+        )
 
     @classmethod
     def from_arrays(
@@ -146,17 +172,22 @@ class Task:
         metric: str | None = None, test: float = 0.2, validation: float = 0.2, seed: int = 0,
         feature_names: Sequence[str] | None = None,
     ) -> "Task":  # fmt: skip
-        """Make a task of numbers x [n, features] (every feature is used as a number) or images x [n, C, H, W]."""
-        x, y = np.asanyarray(x), np.asarray(y)
+        """Make a task of numbers x [n, features] (every feature is used as a number) or images x [n, C, H, W].
+
+        Rows without a y are left out; `feature_names` are read as text.
+        """
+        x, y = as_array(x, "x"), as_array(y, "y")
         if x.ndim == 4:
             return cls.from_images(
                 x, y, name=name, kind=kind, metric=metric, test=test, validation=validation, seed=seed
             )
-        if x.ndim != 2 or len(x) != len(y):
+        if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
             raise GoodfitError(f"x has shape {x.shape} and y {y.shape}: x must be [n, features] or [n, C, H, W], y [n]")
-        names = list(feature_names) if feature_names is not None else [f"x{i}" for i in range(x.shape[1])]
+        names = [f"x{i}" for i in range(x.shape[1])] if feature_names is None else [str(n) for n in feature_names]
+        if len(names) != x.shape[1]:
+            raise GoodfitError(f"feature_names holds {len(names)} names for {x.shape[1]} features: give one for each")
         target = "target" if "target" not in names else "goodfit target"
-        frame = pd.DataFrame(x, columns=names)
+        frame = as_table(pd.DataFrame(_numbers(x), columns=names), name)
         columns = [Column(name=n, kind="number", used=True, reason="", missing=0, distinct=0) for n in names]
         return cls.from_frame(
             frame.assign(**{target: y}), target, name=name, kind=kind, metric=metric, test=test, validation=validation,
@@ -173,20 +204,39 @@ class Task:
         Args:
             train, validation: x and y of each part. Whole numbers are class indices, others the target of a regression.
             outputs: of the network: the number of classes; 1 for regression.
+
+        Raises:
+            GoodfitError: shapes, lengths or types that do not fit, or values that are not finite; one line each.
         """
-        x, y = (np.concatenate([a, b]) for a, b in zip(train, validation, strict=True))
-        if not len(train[1]) or not len(validation[1]):
-            raise GoodfitError("training and validation part need at least one sample each")
-        classes = tuple(range(outputs)) if y.dtype.kind in "iu" else ()
-        if classes and not 0 <= y.min() <= y.max() < outputs:
+        first, second = _given_part(train, "training"), _given_part(validation, "validation")
+        if first[0].shape[1:] != second[0].shape[1:]:
+            raise GoodfitError(
+                f"samples of the training and the validation part have shapes {first[0].shape[1:]} and {second[0].shape[1:]}: "
+                "they must be the same"
+            )
+        border, whole = len(first[1]), first[1].dtype.kind != "f"
+        if whole != (second[1].dtype.kind != "f"):
+            raise GoodfitError(
+                f"y is {first[1].dtype} in the training and {second[1].dtype} in the validation part: "
+                "both must be whole numbers (classes), or both floats (a regression)"
+            )
+        x, y = (np.concatenate([a, b]) for a, b in zip(first, second, strict=True))
+        if not isinstance(outputs, Integral) or outputs < 1:
+            raise GoodfitError(f"outputs is {outputs!r}: it must be a whole number of 1 or more")
+        if whole != (outputs > 1):
+            raise GoodfitError(
+                f"y is {first[1].dtype} and outputs is {outputs}: whole numbers are classes, with an output for each, and floats a "
+                "regression, with 1 output"
+            )
+        if whole and not 0 <= y.min() <= y.max() < outputs:
             raise GoodfitError(
                 f"classes run from {y.min()} to {y.max()}: with {outputs} outputs they must be 0 to {outputs - 1}"
             )
+        classes = tuple(range(outputs)) if whole else ()
         kind: TaskKind = "regression" if not classes else "binary" if outputs == 2 else "multiclass"
-        border, n = len(train[1]), len(y)
         splits = Splits(
             np.arange(border),
-            np.arange(border, n),
+            np.arange(border, len(y)),
             np.arange(0),
             "parts as given",
             fixed="the validation part was given",
@@ -321,7 +371,7 @@ class Task:
         return found
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over inputs, target and splits; equal data in equal splits agree."""
+        """Return a SHA-256 over inputs, how they are read, target and splits; equal data in equal splits agree."""
 
         def compute() -> str:
             digest = hashlib.sha256()
@@ -336,6 +386,10 @@ class Task:
                 digest.update(self.extractor.digest.encode())
             for part in (self.target, self.splits.train, self.splits.validation, self.splits.test):
                 digest.update(np.ascontiguousarray(part).tobytes())
+            columns = [(column.name, column.kind, column.used) for column in self.columns or []]
+            digest.update(json.dumps([self.kind, self.as_is, columns]).encode())
+            if self.splits.groups is not None:
+                digest.update(np.ascontiguousarray(self.splits.groups).tobytes())
             return digest.hexdigest()
 
         return self._cached(("fingerprint",), compute)
@@ -428,3 +482,36 @@ class Task:
 def _listed(names: Any, most: int = 12) -> str:
     names = [str(name) for name in names]
     return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
+
+
+def _numbers(x: np.ndarray) -> np.ndarray:
+    """Return x where every value is a real number, also one that is written as text."""
+    if x.dtype.kind in "OSU":
+        try:
+            return x.astype(np.float64)
+        except (TypeError, ValueError):
+            raise GoodfitError(
+                "x holds what is no real number: give numbers, or a table with its text to Task.from_frame"
+            ) from None
+    if x.dtype.kind not in "biuf":
+        raise GoodfitError(f"x is of type {x.dtype}: give real numbers, or a table with its dates to Task.from_frame")
+    return x
+
+
+def _given_part(pair: Any, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return x [n, ...] and y [n] of a part as they were given, yes and no as the classes 1 and 0."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise GoodfitError(f"the {part} part is a {type(pair).__name__}: it must be a pair (x, y)")
+    x, y = (as_array(values, f"{what} of the {part} part") for what, values in zip("xy", pair, strict=True))
+    if x.ndim == 0 or y.ndim != 1 or len(x) != len(y):
+        raise GoodfitError(f"the {part} part has x {x.shape} and y {y.shape}: they must be [n, ...] and [n]")
+    if not len(y):
+        raise GoodfitError("training and validation part need at least one sample each")
+    for what, values in (("x", x), ("y", y)):
+        if values.dtype.kind not in "biuf":
+            raise GoodfitError(f"{what} of the {part} part is of type {values.dtype}: it must hold real numbers")
+        if not np.isfinite(values).all():
+            raise GoodfitError(
+                f"{what} of the {part} part holds values that are not finite: mend or remove those samples"
+            )
+    return x, y.astype(np.int64) if y.dtype == bool else y

@@ -181,7 +181,7 @@ def test_npz_errors(tmp_path: Path) -> None:
         ("few", "one label each"),
         ("pickled", "plain arrays"),
         ("text", "plain arrays"),
-        ("cut", r"plain arrays \(File is not a zip file\)"),
+        ("cut", "plain arrays: give a folder of images, or write arrays of numbers or text with numpy.savez"),
         ("flipped", "plain arrays"),
         ("array", "holds a single array: write images and labels with numpy.savez"),
         ("nan", "5 of 5 images hold NaN or infinite pixels"),
@@ -190,10 +190,21 @@ def test_npz_errors(tmp_path: Path) -> None:
         ("none", r"needs an array 'images' of .*: it holds images \(0, 8, 8\)"),
         ("godo", r"there is no file .*godo\.npz \(did you mean 'good\.npz'\?\)"),
     ):
-        with pytest.raises(GoodfitError, match=message):
+        with pytest.raises(GoodfitError, match=message) as caught:
             read_arrays(tmp_path / f"{name}.npz", None)
+        assert "pickle" not in str(caught.value).replace("pickled.npz", "")
     with pytest.raises(GoodfitError, match=r"no array 'label' \(did you mean 'labels'\?\)"):
         read_arrays(tmp_path / "flat.npz", "label")
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.JPG"])
+def test_a_picture_alone_is_told_how_images_are_given(name: str, tmp_path: Path) -> None:
+    picture(tmp_path / name)
+    with pytest.raises(GoodfitError) as caught:
+        read_images(tmp_path / name)
+    assert str(caught.value) == (
+        f"{tmp_path / name} is a picture alone: give the folder that it is in, or an .npz file of images"
+    )
 
 
 def test_npz_of_a_keras_kind(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import erfinv
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from goodfit.data.cells import as_seconds
 from goodfit.data.columns import infer_columns
 from goodfit.data.number_codes import NumberMethod
 from goodfit.data.preparation import OrdinalPreparation, TablePreparation
@@ -122,6 +123,13 @@ def test_new_rows_in_any_order_with_extra_missing_and_unseen() -> None:
     assert any("unseen" in n and "(z)" in n for n in odd.notes) and sum("no finite number" in n for n in odd.notes) == 2
     with pytest.raises(GoodfitError, match=r"lack 2 columns that the model needs: a, b \(did you mean 'A'\?\)"):
         preparation.transform(pd.DataFrame({"A": [1], "c": [2]}))
+    for rows, kind in ((frame.to_numpy(), "ndarray"), (None, "NoneType")):
+        with pytest.raises(
+            GoodfitError, match=f"the rows are a {kind}: give a pandas DataFrame with the columns a, b, c"
+        ):
+            preparation.transform(rows)  # type: ignore[arg-type]
+    with pytest.raises(GoodfitError, match="the rows have 2 columns named 'a': rename all but one"):
+        preparation.transform(pd.concat([frame, frame[["a"]]], axis=1))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +188,60 @@ def test_dates_carry_season_and_weekday() -> None:
     matrix = fit(frame, numeric="standard").transform(frame).matrix
     np.testing.assert_allclose(matrix[7:, 3], matrix[:-7, 3], atol=1e-6)
     assert matrix[:, 0].std() == pytest.approx(1, abs=1e-3)
+
+
+def test_dates_of_every_year_are_read() -> None:
+    days = ["0001-01-01", "1600-01-01", "2020-01-01", "9999-12-31"]
+    expected = np.array(days, dtype="datetime64[s]").astype(np.int64)
+    np.testing.assert_array_equal(as_seconds(pd.Series(days)), expected)
+    np.testing.assert_array_equal(as_seconds(pd.Series(np.array(days, dtype="datetime64[us]"))), expected)
+    fine = pd.Series(["2020-01-01 00:00:00.123456789", None, "no date"])
+    np.testing.assert_allclose(as_seconds(fine), [1577836800.123456789, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1677-09-21", "2262-04-12", "9999-12-31"])
+def test_dates_far_outside_training_count_as_nearer_ones_and_are_noted(day: str) -> None:
+    days = pd.Series(pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d"), name="d")
+    preparation = fit(days.to_frame())
+    known = preparation.transform(days.to_frame())
+    new = preparation.transform(pd.DataFrame({"d": [day, "2019-06-16", "2021-02-02", "2020-02-01"]}))
+    far, *reach = new.matrix[:3, 0]
+    assert far == reach[0 if day < "2020" else 1] and reach[0] < known.matrix[0, 0] and reach[1] > known.matrix[-1, 0]
+    assert not known.notes and new.notes == [
+        "column 'd': 1 dates are far outside those of training (2020-01-01 to 2020-07-18) "
+        "and count, but for season and weekday, as the nearest from 2019-06-16 to 2021-02-02"
+    ]
+
+
+def test_dates_never_known_in_training_say_nothing() -> None:
+    frame = pd.DataFrame({"d": [None] * 8 + ["2020-01-01", "2021-01-01"], "v": np.arange(10) * 1.1})
+    preparation = TablePreparation.fit(frame[:8], infer_columns(frame))
+    found = preparation.transform(frame)
+    assert not found.notes and (found.matrix[:, 0] == 0).all()
+
+
+def test_unreadable_dates_are_noted() -> None:
+    frame = pd.DataFrame({"d": pd.date_range("2020-01-01", periods=50).strftime("%Y-%m-%d")})
+    new = fit(frame).transform(pd.DataFrame({"d": ["nonsense", "2020-02-30", None, "2020-02-01"]}))
+    assert new.notes == ["column 'd': 2 values are no date and count as missing"]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([np.inf, -np.inf, np.nan] * 10, "no value is a finite number"),
+        ([f"{2000 + i}-02-30" for i in range(30)], "no value is a date of the calendar"),
+    ],
+)
+def test_columns_without_one_usable_value_are_empty(values: list[object], reason: str) -> None:
+    column = infer_columns(pd.DataFrame({"v": values}))[0]
+    assert (column.kind, column.used, column.reason) == ("empty", False, reason)
+
+
+@pytest.mark.parametrize(("cell", "what"), [([1, 2], "list"), (np.zeros(2), "ndarray"), ({"a": 1}, "dict")])
+def test_cells_that_hold_many_values_are_refused(cell: object, what: str) -> None:
+    with pytest.raises(GoodfitError, match=f"column 'v' holds cells of type {what}: give one number, text or date"):
+        infer_columns(pd.DataFrame({"v": pd.Series([cell, None, cell], dtype=object)}))
 
 
 def test_real_tables(real_data: Path) -> None:

@@ -72,6 +72,13 @@ def test_doubtful_commas_follow_the_delimiter_and_are_said() -> None:
         assert any("check this" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("written", ["2020-01-{:02d}", "{:02d}.01.2020", "2020-02-{:02d}"])
+def test_dates_are_not_said_to_be_text(written: str) -> None:
+    assert table("d,v\n" + "".join(f"{written.format(1 + i % 31)},{i}\n" for i in range(40))).notes == []
+    spans = table("d,v\n" + "".join(f"{i}-{i + 1},{i}\n" for i in range(40)))
+    assert spans.notes == ["column 'd': 0% of the values are numbers; kept as text"]
+
+
 def test_missing_markers_codes_and_odd_values() -> None:
     values = [str(i) for i in range(98)] + ["unknown", "NA"]
     found = table("v,zip,words\n" + "\n".join(f"{v},0{i:04d},w{i}" for i, v in enumerate(values)))

@@ -39,5 +39,5 @@ def as_seconds(values: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(values):
         return np.full(len(values), np.nan)
     moments = pd.to_datetime(values, errors="coerce", utc=True, format="mixed").dt.tz_convert(None)
-    nanoseconds = moments.to_numpy().astype("datetime64[ns]").astype(np.int64)
-    return np.where(moments.isna().to_numpy(), np.nan, nanoseconds / 1e9)
+    # in the unit that pandas chose: nanoseconds, which wrap around, hold only the years 1678 to 2262
+    return np.asarray((moments.to_numpy() - np.datetime64(0, "s")) / np.timedelta64(1, "s"), dtype=np.float64)

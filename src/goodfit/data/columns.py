@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from goodfit.errors import GoodfitError
+
 ColumnKind = Literal["number", "category", "boolean", "date", "constant", "identifier", "text", "empty"]
 
 MOST_LEVELS = 50
@@ -35,7 +37,11 @@ class Column(BaseModel):
 
 
 def infer_columns(frame: pd.DataFrame, *, exclude: Collection[str] = ()) -> list[Column]:
-    """Return what every column is, in the table's order, without those in `exclude`."""
+    """Return what every column is, in the table's order, without those in `exclude`.
+
+    Raises:
+        GoodfitError: a column's cells hold lists, arrays or the like.
+    """
     return [_infer(str(name), frame[name]) for name in frame.columns if name not in exclude]
 
 
@@ -43,12 +49,24 @@ def _infer(name: str, values: pd.Series) -> Column:
     known = values.dropna()
     known = known.map(str) if _holds_objects(known) else known
     infinite = int(np.isinf(known.to_numpy(np.float64)).sum()) if _is_number(known) else 0
-    distinct = int(known.nunique())
+    distinct = _distinct(name, known)
     kind, reason = _kind(name, known, distinct, len(values))
+    if kind == "number" and infinite == len(known):
+        kind, reason = "empty", "no value is a finite number"
     return Column(
         name=name, kind=kind, used=not reason, reason=reason, missing=int(values.isna().sum()), distinct=distinct,
         infinite=infinite,
     )  # fmt: skip
+
+
+def _distinct(name: str, known: pd.Series) -> int:
+    try:
+        return int(known.nunique())
+    except TypeError:  # lists and arrays cannot be counted
+        raise GoodfitError(
+            f"column '{name}' holds cells of type {type(known.iloc[0]).__name__}: give one number, text or date in each, "
+            "or leave the column out"
+        ) from None
 
 
 def _kind(name: str, known: pd.Series, distinct: int, rows: int) -> tuple[ColumnKind, str]:
@@ -66,7 +84,8 @@ def _kind(name: str, known: pd.Series, distinct: int, rows: int) -> tuple[Column
     if set(text.str.lower().unique()) <= {*YES, *NO}:
         return "boolean", ""
     if text.str.fullmatch(DATE_LIKE.pattern).mean() >= DATE_SHARE:
-        return "date", ""
+        some = pd.to_datetime(text, errors="coerce", utc=True, format="mixed").notna().any()
+        return ("date", "") if some else ("empty", "no value is a date of the calendar")
     if distinct == rows and (IDENTIFIER_NAME.search(name) or text.str.fullmatch(r"[0-9a-fA-F-]{32,36}").all()):
         return "identifier", "it names the rows"
     if distinct > MOST_LEVELS and distinct > MOST_DISTINCT_SHARE * rows:

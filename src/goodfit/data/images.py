@@ -302,8 +302,9 @@ def _map_arrays(folder: Path) -> dict[str, np.ndarray]:
         try:
             arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise GoodfitError(f"{file} is not a readable .npy file of plain numbers or text ({reason})") from None
+            raise GoodfitError(
+                f"{file} is not a readable .npy file of plain numbers or text{_reason(error)}: write it again with numpy.save"
+            ) from None
     return arrays
 
 
@@ -315,12 +316,27 @@ def _unpack_arrays(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise GoodfitError(f"there is no file {path}{did_you_mean(path.name, beside)}: check the path") from None
+    except MemoryError:
+        raise GoodfitError(
+            f"{path} needs more memory than there is: write its arrays as .npy files into a folder, where they stay on disk"
+        ) from None
     except Exception as error:  # a damaged archive raises nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise GoodfitError(f"{path} is not a readable .npz file of plain arrays ({reason})") from None
+        if path.suffix.lower() in ENDINGS:
+            raise GoodfitError(
+                f"{path} is a picture alone: give the folder that it is in, or an .npz file of images"
+            ) from None
+        raise GoodfitError(
+            f"{path} is not a readable .npz file of plain arrays{_reason(error)}: give a folder of images, or write arrays of "
+            "numbers or text with numpy.savez"
+        ) from None
     if arrays is None:
         raise GoodfitError(f"{path} holds a single array: write images and labels with numpy.savez")
     return arrays
+
+
+def _reason(error: Exception) -> str:
+    """Return what the system said, in brackets; NumPy's own text takes foreign files for pickles and says to trust them."""
+    return f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
 
 
 def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> str | None:

@@ -42,7 +42,7 @@ def read_loader(loader: Any, name: str) -> LoadedArrays:
 
     Raises:
         GoodfitError: no batches `(x, y)` of tensors, targets of another shape than [B] or [B, 1], samples of differing
-            shapes, values that are not finite, or more than fits in memory.
+            shapes, targets of differing kinds, values that are complex or not finite, or more than fits in memory.
     """
     if not isinstance(loader, Iterable):
         raise GoodfitError(
@@ -69,6 +69,10 @@ def read_loader(loader: Any, name: str) -> LoadedArrays:
             raise GoodfitError(
                 f"{name} gives samples of shapes {tuple(xs[0].shape[1:])} and {tuple(x.shape[1:])}: all must have the same"
             )
+        if ys and y.is_floating_point() != ys[0].is_floating_point():
+            raise GoodfitError(
+                f"{name} gives targets of {ys[0].dtype} and {y.dtype}: all must be whole numbers (classes), or all floats"
+            )
         xs.append(x.detach().cpu().float())
         ys.append(y.detach().cpu())
     if not xs:
@@ -76,6 +80,8 @@ def read_loader(loader: Any, name: str) -> LoadedArrays:
     inputs, targets = torch.cat(xs).numpy(), torch.cat(ys)
     if not np.isfinite(inputs).all():
         raise GoodfitError(f"{name} gives inputs that are not finite: mend or remove those samples")
+    if not torch.isfinite(targets).all():
+        raise GoodfitError(f"{name} gives targets that are not finite: mend or remove those samples")
     whole = not targets.is_floating_point()
     return LoadedArrays(
         inputs, targets.numpy().astype(np.int64 if whole else np.float64), getattr(loader, "batch_size", None), notes
@@ -95,6 +101,8 @@ def _pair(batch: Any, name: str) -> tuple[Tensor, Tensor]:
         raise GoodfitError(
             f"{name} gives targets of shape {tuple(y.shape)} for {len(x)} samples: they must be [B] or [B, 1]"
         )
+    if x.is_complex() or y.is_complex():
+        raise GoodfitError(f"{name} gives complex numbers: give real and imaginary part apart")
     return x, y
 
 

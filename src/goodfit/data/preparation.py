@@ -1,6 +1,7 @@
 """Preparation of a table: fitted on the training part, applied to any rows, stored as JSON and arrays."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,6 +22,8 @@ RARE_SHARE = 0.001
 MOST_BOOSTING_LEVELS = 250
 LARGEST_FEATURE = 1e6
 """A standardised value farther out would overflow in single precision a few layers on."""
+ODD = {"number": "no finite number", "boolean": "neither yes nor no", "date": "no date"}
+"""What a note calls a value that is not missing and yet none of its column's kind."""
 
 
 class Step(BaseModel):
@@ -79,16 +82,17 @@ class TablePreparation:
         """Return the features of rows.
 
         Columns are found by name, in any order; extra ones are ignored and noted; unseen categories, values
-        that are no numbers and missing values are counted in the notes.
+        that are none of their column's kind and dates outside those of training are counted in the notes.
 
         Raises:
             GoodfitError: columns are missing; all are named.
         """
-        _check_columns(frame, self.source_columns)
+        frame = _check_columns(frame, self.source_columns)
         notes: list[str] = []
         extra = [str(name) for name in frame.columns if name not in set(self.source_columns)]
         if extra:
-            notes.append(f"columns not used: {', '.join(extra[:8])}{' ...' if len(extra) > 8 else ''}")
+            listed = ", ".join(f"'{name}'" if "," in name else name for name in extra[:8])
+            notes.append(f"columns not used: {listed}{' ...' if len(extra) > 8 else ''}")
         blocks = [self._encode(number, frame[step.column], notes) for number, step in enumerate(self.steps)]
         matrix = np.concatenate(blocks, axis=1) if blocks else np.zeros((len(frame), 0))
         return Prepared(np.ascontiguousarray(matrix.clip(-LARGEST_FEATURE, LARGEST_FEATURE), dtype=np.float32), notes)
@@ -132,13 +136,9 @@ class TablePreparation:
         if step.kind == "category":
             return _encode_category(step, values, notes)
         if step.kind == "date":
-            return _encode_date(step, values, self.fitted[number])
+            return _encode_date(step, values, self.fitted[number], notes)
         numbers = as_truth(values) if step.kind == "boolean" else as_numbers(values)
-        missing = np.isnan(numbers)
-        odd = int(missing.sum() - values.isna().sum())
-        if odd > 0:
-            what = "neither yes nor no" if step.kind == "boolean" else "no finite number"
-            notes.append(f"column '{step.column}': {odd} values are {what} and count as missing")
+        missing = _missing(step, numbers, values, notes)
         numbers = np.where(missing, step.fill, numbers)
         code = numbers[:, None] if step.kind == "boolean" else encode_number(numbers, self.numeric, self.fitted[number])
         return np.concatenate([code, missing[:, None]], axis=1) if step.indicator else code
@@ -182,7 +182,7 @@ def _fit_step(values: pd.Series, column: Column, numeric: NumberMethod, bins: in
         seconds = as_seconds(values)
         return Step(
             column=name, kind="date", fill=_median(seconds), indicator=bool(np.isnan(seconds).any())
-        ), fit_number(seconds, "standard", 2)
+        ), _fit_date(seconds)
     if column.kind == "boolean":
         truth = as_truth(values)
         return Step(
@@ -192,6 +192,13 @@ def _fit_step(values: pd.Series, column: Column, numeric: NumberMethod, bins: in
     missing = np.isnan(numbers)
     step = Step(column=name, kind="number", fill=_median(numbers), indicator=bool(missing.any() and not missing.all()))
     return step, fit_number(numbers, numeric, bins)
+
+
+def _fit_date(seconds: np.ndarray) -> np.ndarray:
+    """Return mean, scale, first and last of the known dates [n]; all but the scale are 0 where none is known."""
+    known = seconds[~np.isnan(seconds)]
+    ends = [known.min(), known.max()] if known.size else [0.0, 0.0]
+    return np.concatenate([fit_number(known, "standard", 2), ends])
 
 
 def _fit_category(values: pd.Series, name: str) -> Step:
@@ -221,26 +228,63 @@ def _encode_category(step: Step, values: pd.Series, notes: list[str]) -> np.ndar
     return np.concatenate([code, *extra], axis=1)
 
 
-def _encode_date(step: Step, values: pd.Series, fitted: np.ndarray) -> np.ndarray:
+def _encode_date(step: Step, values: pd.Series, fitted: np.ndarray, notes: list[str]) -> np.ndarray:
     seconds = as_seconds(values)
-    missing = np.isnan(seconds)
-    filled = pd.Series(pd.to_datetime(np.where(missing, step.fill, seconds), unit="s", utc=True))
-    month = 2 * np.pi * (filled.dt.day_of_year.to_numpy() - 1) / 365.25
-    weekday = 2 * np.pi * filled.dt.day_of_week.to_numpy() / 7
-    time = encode_number(np.where(missing, step.fill, seconds), "standard", fitted)
+    missing = _missing(step, seconds, values, notes)
+    seconds = np.where(missing, step.fill, seconds)
+    moments = pd.Series(np.floor(seconds).astype("datetime64[s]"))
+    month = 2 * np.pi * (moments.dt.day_of_year.to_numpy() - 1) / 365.25
+    weekday = 2 * np.pi * moments.dt.day_of_week.to_numpy() / 7
+    time = encode_number(_within(step, seconds, fitted, notes), "standard", fitted)
     cycles = np.stack([np.sin(month), np.cos(month), np.sin(weekday), np.cos(weekday)], axis=1)
     return np.concatenate([time, cycles] + ([missing[:, None]] if step.indicator else []), axis=1)
+
+
+def _within(step: Step, seconds: np.ndarray, fitted: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Return times [n], those far outside of training's moved nearer: as far as training is long a trend may go on."""
+    first, last = fitted[2:]
+    earliest, latest = 2 * first - last, 2 * last - first
+    far = int(((seconds < earliest) | (seconds > latest)).sum())
+    if far and first < last:
+        span, reach = (
+            " to ".join(str(np.datetime64(int(end // 86400), "D")) for end in ends)
+            for ends in ((first, last), (earliest, latest))
+        )
+        notes.append(
+            f"column '{step.column}': {far} dates are far outside those of training ({span}) "
+            f"and count, but for season and weekday, as the nearest from {reach}"
+        )
+    return seconds.clip(earliest, latest)
+
+
+def _missing(step: Step, read: np.ndarray, values: pd.Series, notes: list[str]) -> np.ndarray:
+    """Return which values [n], read as their column's kind, are missing; note those that only count as such."""
+    missing = np.isnan(read)
+    odd = int(missing.sum() - values.isna().sum())
+    if odd > 0:
+        notes.append(f"column '{step.column}': {odd} values are {ODD[step.kind]} and count as missing")
+    return missing
 
 
 def _median(numbers: np.ndarray) -> float:
     return 0.0 if np.isnan(numbers).all() else float(np.nanmedian(numbers))
 
 
-def _check_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in frame.columns]
+def _check_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    """Return the rows with their column names as text, or say which columns they lack."""
+    if not isinstance(frame, pd.DataFrame):
+        shown = ", ".join(wanted[:8]) + (" ..." if len(wanted) > 8 else "")
+        raise GoodfitError(f"the rows are a {type(frame).__name__}: give a pandas DataFrame with the columns {shown}")
+    names = [str(name) for name in frame.columns]
+    times = Counter(names)
+    missing = [name for name in wanted if name not in times]
     if missing:
-        near = did_you_mean(missing[0], [str(name) for name in frame.columns if name not in wanted])
+        near = did_you_mean(missing[0], [name for name in names if name not in wanted])
         raise GoodfitError(f"the rows lack {len(missing)} columns that the model needs: {', '.join(missing)}{near}")
+    twice = [name for name in wanted if times[name] > 1]
+    if twice:
+        raise GoodfitError(f"the rows have {times[twice[0]]} columns named '{twice[0]}': rename all but one")
+    return frame.set_axis(names, axis=1)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from goodfit.metrics import TaskKind
 MOST_CLASSES_OF_WHOLE_NUMBERS = 20
 """A numeric target of whole numbers with at most so many distinct values is read as classes."""
 
+EXACT_TO = 2**53
+"""Below it every whole number has a float of its own; far above, int64 ends."""
+
 Label = str | bool | int | float
 
 
@@ -80,7 +83,7 @@ def infer_kind(target: pd.Series) -> tuple[TaskKind, str]:
 def code_classes(target: pd.Series, name: str, kind: TaskKind) -> tuple[np.ndarray, tuple[Label, ...]]:
     """Return class indices [n] and the classes in sorted order, as plain Python values."""
     values = target.to_numpy()
-    if pd.api.types.is_float_dtype(target) and np.all(np.mod(values, 1) == 0):
+    if pd.api.types.is_float_dtype(target) and np.all((np.mod(values, 1) == 0) & (np.abs(values) < EXACT_TO)):
         values = values.astype(np.int64)  # 0.0 and 1.0 were written 0 and 1 beside missing values
     try:
         found, index = np.unique(values, return_inverse=True)
@@ -97,14 +100,19 @@ def code_classes(target: pd.Series, name: str, kind: TaskKind) -> tuple[np.ndarr
 def numeric_target(target: pd.Series, name: str) -> np.ndarray:
     """Return the target as float64 [n], or say which row is not a finite number."""
     numbers = pd.to_numeric(target, errors="coerce").to_numpy(np.float64)
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if len(bad):
-        value: Any = target.iloc[bad[0]]
-        raise GoodfitError(
-            f"target '{name}' holds {value!r} in data row {int(bad[0]) + 1} ({len(bad)} such rows): "
-            "regression needs finite numbers, mend or remove these rows"
-        )
+    _refuse_rows(target, ~np.isfinite(numbers), name, "regression needs finite numbers")
     return numbers
+
+
+def _refuse_rows(target: pd.Series, bad: np.ndarray, name: str, rule: str) -> None:
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        value: Any = target.iloc[rows[0]]
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise GoodfitError(
+            f"target '{name}' holds {shown!r} in data row {int(rows[0]) + 1} ({len(rows)} such rows): "
+            f"{rule}, mend or remove these rows"
+        )
 
 
 def read_target(
@@ -116,8 +124,12 @@ def read_target(
         kind: `auto` decides, and says why in `notes`.
 
     Raises:
-        GoodfitError: a target without use, or classes with too few rows.
+        GoodfitError: a target without use, complex or infinite numbers, or classes with too few rows.
     """
+    if pd.api.types.is_complex_dtype(column):
+        raise GoodfitError(f"target '{name}' holds complex numbers: give a real target")
+    if pd.api.types.is_float_dtype(column):
+        _refuse_rows(column, np.isinf(column.to_numpy(np.float64)), name, "a target needs finite numbers")
     if column.nunique() < 2:
         raise GoodfitError(
             f"target '{name}' holds one value only ({column.tolist()[0]!r}): there is nothing to learn, choose another target"

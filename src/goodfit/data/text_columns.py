@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from goodfit.data.columns import DATE_LIKE, DATE_SHARE
+
 MISSING_MARKERS = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "<na>", ".")
 MOSTLY_NUMBERS = 0.95
 """From this share of parsable cells on, the rest counts as missing; below, the column stays text."""
@@ -38,8 +40,7 @@ def parse_column(cells: pd.Series, *, decimal_comma_likely: bool = False) -> tup
         numbers, note = _local_numbers(values, decimal_comma_likely) or (numbers, None)
     share = float(numbers.notna().mean())
     if share < MOSTLY_NUMBERS:
-        looks = values.str.contains(r"\d").mean() if share == 0 else 0
-        numeric_part = share >= 0.5 or (looks == 1 and values.str.fullmatch(r"[\d.,' +-]+").all())
+        numeric_part = share >= 0.5 or (share == 0 and _look_like_numbers(values))
         return cells.where(known), f"{share:.0%} of the values are numbers; kept as text" if numeric_part else None
     odd = numbers.isna()
     if odd.any():
@@ -49,6 +50,12 @@ def parse_column(cells: pd.Series, *, decimal_comma_likely: bool = False) -> tup
     if known.all() and not odd.any():
         return numbers, note
     return numbers.astype(np.float64).reindex(cells.index), note
+
+
+def _look_like_numbers(values: pd.Series) -> bool:
+    """Whether texts consist of digits and their separators and are no dates."""
+    written = values.str.contains(r"\d") & values.str.fullmatch(r"[\d.,' +-]+")
+    return bool(written.all()) and values.str.fullmatch(DATE_LIKE.pattern).mean() < DATE_SHARE
 
 
 def _local_numbers(values: pd.Series, decimal_comma_likely: bool) -> tuple[pd.Series, str] | None:
