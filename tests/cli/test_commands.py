@@ -80,7 +80,74 @@ def test_predict(
     out, err = capsys.readouterr()
     again = pd.read_csv(io.StringIO(out))
     np.testing.assert_allclose(again["prediction"][1:], found["prediction"][1:])
-    assert "columns not used: id, more" in err and "(Nowhere)" in err
+    assert "columns not used: more" in err and "(Nowhere)" in err
+
+
+def test_no_column_of_predictions_takes_another_ones_name(houses: pd.DataFrame, tmp_path: Path) -> None:
+    table = houses.head(120).rename(columns={"id": "low", "price": "prediction"})
+    table.to_csv(tmp_path / "h.csv", index=False)
+    names = ["--target", "prediction", "--id", "low"]
+    assert main(["train", str(tmp_path / "h.csv"), *names, "--out", str(tmp_path / "r"), *FAST]) == 0
+    found = pd.read_csv(tmp_path / "r" / "test-predictions.csv")
+    assert list(found) == ["row", "low (id)", "prediction (truth)", "prediction", "low", "high"]
+    assert found["low (id)"].tolist() == table["low"].iloc[found["row"] - 1].tolist()
+    assert main(["predict", str(tmp_path / "r"), str(tmp_path / "h.csv"), "--out", str(tmp_path / "p.csv"), "-q"]) == 0
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert list(found) == ["low (id)", "prediction", "low", "high"]
+    assert found["low (id)"].tolist() == table["low"].tolist() and (found["low"] < found["prediction"]).all()
+
+
+def test_columns_that_are_not_used_are_named_apart(
+    run: Path, houses: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    houses.assign(**{"name, full": "x"}).to_csv(tmp_path / "h.csv", index=False)
+    assert main(["predict", str(run), str(tmp_path / "h.csv"), "--out", str(tmp_path / "p.csv")]) == 0
+    assert "columns not used: country, 'name, full'\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["inspect", "report"])
+@pytest.mark.parametrize("held", ["[]", "{}", "null", '{"study": 1}', '{"search": {}}', '{"step": "x"}'])
+def test_a_report_of_another_shape_is_one_line(
+    command: str, held: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "r")
+    (tmp_path / "r" / "report.json").write_text(held)
+    page = (tmp_path / "r" / "report.html").read_bytes()
+    assert main([command, str(tmp_path / "r")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "report.json was not written by this goodfit" in err
+    assert (tmp_path / "r" / "report.html").read_bytes() == page
+
+
+DATA = ["houses.csv", "--target", "price"]
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "99999999999999999999"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", *DATA], ["step", "initial-loss", *DATA], ["search", *DATA, "--over", "lr=1e-3,1e-2"], ["compare", "--data", *DATA, "--vary", "depth=0,1"],
+        ["study", "optimisers"], ["prepare", *DATA], ["explain"], ["perceptron"],
+    ],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_seeds_out_of_range_are_one_line(
+    command: list[str], seed: str, houses_csv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(houses_csv.parent)
+    assert main([*command, "--seed", seed]) == 2
+    assert f"the seed is {seed}: it must be a whole number from 0 to 4294967295" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("command", [["train"], ["step", "initial-loss"], ["search", "--over", "lr=1e-3,1e-2"]])
+def test_a_seed_among_the_settings_is_a_whole_number(
+    command: list[str], houses_csv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [*command[:2], str(houses_csv)] if command[0] == "step" else [command[0], str(houses_csv), *command[1:]]
+    for text, shown in (("abc", "'abc'"), ("1.5", "1.5"), ("-1", "-1"), ("1,2", r"[1, 2]")):
+        assert main([*data, "--target", "price", "--set", f"seed={text}"]) == 2
+        assert f"the seed is {shown}: it must be a whole number" in capsys.readouterr().err
 
 
 def test_inspect_report_and_data(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,26 @@ def test_models_as_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lenet"], "width 6: channels of the first convolution; every other layer in proportion; depth fixed; dropout"),
+        (["lenet", "--set", "width=1"], "width 1: channels"),
+        (["resnet-8", "--set", "width=4"], "; depth fixed; dropout"),
+        (["mlp"], "width 256: units of each hidden layer; a list gives every layer its own; depth 2: hidden layers;"),
+        (["mlp", "--set", "width=[4,3,2]"], "width 4,3,2: units of each hidden layer; a list gives every layer its own; depth 3:"),
+        (["mlp", "--set", "width=[]"], "width none: units of each hidden layer; a list gives every layer its own; depth 0:"),
+        (["mlp", "--set", "depth=0"], "depth 0: hidden layers"),
+        (["densenet", "--input", "1x96x96", "--set", "depth=0"], "width 32: growth rate: channels that each layer adds; the stem has twice as many; depth 0:"),
+    ],
+)  # fmt: skip
+def test_a_model_tells_the_sizes_that_it_has(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", *arguments]) == 0
+    assert told in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["model", "lenett"], "did you mean 'lenet'?"),
@@ -90,9 +110,33 @@ def test_models_as_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         (["model", "cnn", "--set", "depth=9"], "at least 512 x 512 pixels"),
         (["model", "lenet", "--set", "activation=step"], "activation 'step' cannot be trained"),
         (["model", "lenet", "--set", "widht=3"], "did you mean 'width'?"),
+        (["model", "mlp", "--input", "5", "--set", "schedule=cosin"], "did you mean 'cosine'?"),
+        (["model", "mlp", "--input", "5", "--set", "optimiser=foo"], "setting 'optimiser' is 'foo'"),
+        (["model", "mlp", "--input", "5", "--set", "augment=foo"], "setting 'augment' is 'foo'"),
+        (["model", "mlp", "--input", "5", "--set", "decorrelate=foo"], "setting 'decorrelate' is 'foo'"),
+        (["model", "mlp", "--input", "5", "--set", "init=foo"], "setting 'init' is 'foo'"),
+        (["model", "mlp", "--input", "5", "--set", "loss=foo"], "loss 'foo' does not fit a multiclass task"),
+        (
+            ["model", "lenet", "--set", "model=mlp"],
+            "setting 'model' is what the command's argument names: leave it out",
+        ),
+        (
+            ["schedules", "--set", "schedule=foo"],
+            "setting 'schedule' is what the command's argument names: leave it out",
+        ),
+        (["schedules", "step", "--set", "optimiser=foo"], "setting 'optimiser' is 'foo'"),
         (["activations", "rellu"], "did you mean 'relu'?"),
         (["activations", "--plot", "x.pdf"], "the picture x.pdf must end in .png, .svg, .html"),
         (["activations", "--plot", "no/x.png"], "cannot write no/x.png"),
+        (
+            ["activations", "relu", "--depth", "6", "--width", "1000000000"],
+            "depth 6 and width 1000000000 cannot be held: they take",
+        ),
+        (
+            ["initialisers", "normal", "--shape", "1000000x1000000"],
+            "weights of --shape 1000000x1000000 cannot be held: they take",
+        ),
+        (["initialisers", "normal(0,1e400)"], "is 'normal(0,1e400)', which cannot be read"),
         (["activations", "relu", "--depth", "3", "--init", "hee"], "setting 'init' is 'hee'"),
     ],
 )

@@ -71,14 +71,15 @@ def test_one_candidate_is_no_choice() -> None:
     assert any("among 8 candidates" in limit for limit in word_verdict(report())["limits"])
 
 
-@pytest.mark.parametrize("rows", [3, FEWEST_TO_DECIDE - 1, FEWEST_TO_DECIDE])
+@pytest.mark.parametrize("rows", [1, 3, FEWEST_TO_DECIDE - 1, FEWEST_TO_DECIDE])
 def test_few_test_rows_decide_nothing(rows: int) -> None:
     few = rows < FEWEST_TO_DECIDE
     truth = np.arange(rows, dtype=float)
     scored = bootstrap(METRICS["rmse"], truth, {"good": truth + 0.1, "bad": truth + 5}, seed=0)
     assert against(METRICS["rmse"], scored["good"], scored["bad"])["better"] == ("undecided" if few else "network")
     found = word_verdict(report(rows=rows))["how_sure"]
-    assert (f"{rows} test rows are too few" in found) == few and ("With 95 % confidence" in found) != few
+    said = "1 test row is" if rows == 1 else f"{rows} test rows are"
+    assert (f"{said} too few" in found) == few and ("With 95 % confidence" in found) != few
 
 
 def test_rows_of_a_rare_class_are_what_counts() -> None:

@@ -2,12 +2,15 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
+from jinja2 import UndefinedError
 from rich.console import Console
 from rich.table import Table
 
@@ -37,7 +40,10 @@ def predict_command(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes.")] = False,
 ) -> None:
-    """Predict new rows, in their order: id (if any), prediction, and p_<class> or low/high."""
+    """Predict new rows, in their order: id (if any), prediction, and p_<class> or low/high.
+
+    An id column that is called like one of the others has ' (id)' put behind its name.
+    """
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise GoodfitError(f"--out {out} must end in .csv or .parquet")
     folder = RunFolder.open(run)
@@ -64,7 +70,8 @@ def predict_command(
 def report_command(run: Run) -> None:
     """Write report.html again from report.json."""
     folder = RunFolder.open(run)
-    write_report(folder.read("report.json"), folder.path / "report.html")
+    with _as_goodfit_writes_it(folder):
+        write_report(folder.read("report.json"), folder.path / "report.html")
     print(folder.path / "report.html")
 
 
@@ -74,6 +81,11 @@ def inspect_command(
     """Say what was trained, on what, how good it is, how sure that is."""
     folder = RunFolder.open(run)
     report = folder.read("report.json")
+    with _as_goodfit_writes_it(folder):
+        _inspect(report, folder, as_json)
+
+
+def _inspect(report: dict[str, Any], folder: RunFolder, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
         return
@@ -98,6 +110,19 @@ def inspect_command(
     ]  # fmt: skip
     for line in lines:
         console.print(line, markup=False)
+
+
+@contextmanager
+def _as_goodfit_writes_it(folder: RunFolder) -> Iterator[None]:
+    """Say in one line that report.json lacks what is read from it, or holds it in another shape."""
+    try:
+        yield
+    except GoodfitError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, UndefinedError) as error:
+        raise GoodfitError(
+            f"{folder.path}/report.json was not written by this goodfit: restore it from a copy, or train again in a new folder"
+        ) from error
 
 
 def data_command(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:

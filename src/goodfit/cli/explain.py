@@ -14,6 +14,7 @@ from goodfit.byhand.backpropagation import Explanation, explain
 from goodfit.byhand.network import Network, draw_sample, make_network, written
 from goodfit.byhand.notation import Quantity, tidy
 from goodfit.cli.console import say
+from goodfit.cli.request import read_seed
 from goodfit.errors import GoodfitError
 from goodfit.report.explain_latex import latex_explanation
 from goodfit.report.explain_page import SECTIONS, remarks, render_explanation, title_of
@@ -62,7 +63,7 @@ def explain_command(
         _whole_numbers(widths, "--widths"), None if weights is None else _numbers(weights, "--weights"),
         biases if biases.isalpha() else _numbers(biases, "--biases"),
         activation if "," not in activation else [name.strip() for name in activation.split(",")],
-        output_activation, loss, seed=seed,
+        output_activation, loss, seed=read_seed(seed),
     )  # fmt: skip
     drawn_x, drawn_y = draw_sample(network, seed)
     inputs = drawn_x if x is None else _numbers(x, "--x")

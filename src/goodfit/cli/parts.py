@@ -10,13 +10,18 @@ import typer
 from rich.table import Table
 
 from goodfit.cli.console import say, table_console
-from goodfit.cli.request import read_setting
+from goodfit.cli.request import read_setting, typed
 from goodfit.config import Config
+from goodfit.data.augmentation import read_augmentation
+from goodfit.data.decorrelation import read_decorrelation
 from goodfit.errors import GoodfitError, did_you_mean
+from goodfit.losses import find_loss
 from goodfit.nn.activation_facts import ACTIVATION_FACTS
-from goodfit.nn.models import MODELS, build_model
+from goodfit.nn.models import MODELS, build_model, check_names, settled
 from goodfit.nn.stages import Stage, stages
 from goodfit.nn.through_depth import through_depth
+from goodfit.optim.optimisers import find_optimiser
+from goodfit.optim.schedules import rate_table
 from goodfit.report.part_pictures import draw_activations, draw_zigzag
 from goodfit.report.picture import check_picture_path, write_picture
 from goodfit.training.files import plain_json
@@ -77,7 +82,9 @@ def model_command(
         _list_models(as_json)
         return
     shape = _shape(input)
-    config = Config(**(dict(map(read_setting, set_ or [])) | {"model": name}))
+    config = Config(**read_beside("model", set_), model=name)
+    check_settings(config)
+    find_loss(config.loss, "regression" if outputs == 1 else "binary" if outputs == 2 else "multiclass")
     module = build_model(config, shape, outputs)
     rows = stages(module, shape)
     total = {
@@ -89,6 +96,29 @@ def model_command(
         print(json.dumps({"model": name, "input": shape, "outputs": outputs, "stages": listed, **total}))
         return
     _print_stages(config, shape, rows, total)
+
+
+def read_beside(argument: str, set_: list[str] | None) -> dict[str, Any]:
+    """Read the settings beside an argument that is one itself.
+
+    Raises:
+        GoodfitError: they hold it too.
+    """
+    settings = dict(map(read_setting, set_ or []))
+    if argument in settings:
+        raise GoodfitError(f"setting '{argument}' is what the command's argument names: leave it out of --set")
+    return settings
+
+
+def check_settings(config: Config) -> None:
+    """Refuse names that no training takes, whatever its data."""
+    check_names(config)
+    find_optimiser(config.optimiser)
+    rate_table(config, 1)
+    if config.decorrelate != "none":
+        read_decorrelation(config.decorrelate)
+    for name in config.augment:
+        read_augmentation(name)
 
 
 def _print_facts(rows: list[dict[str, Any]]) -> None:
@@ -152,9 +182,7 @@ def _print_depth(rows: list[dict[str, Any]]) -> None:
 def _print_stages(config: Config, shape: tuple[int, ...], rows: list[Stage], total: dict[str, int]) -> None:
     model = MODELS[str(config.model)]
     print(f"{config.model}: {model.about}")
-    print(
-        f"width {model.width}: {model.width_means}; depth {_depth(model.depth)}: {model.depth_means}; dropout {model.dropout}"
-    )
+    print(f"{_sizes(config)}; dropout {model.dropout}")
     table = Table(box=None, pad_edge=False)
     for heading in ("stage", "what", "output", "parameters", "multiply-adds"):
         table.add_column(heading, justify="right" if heading in ("parameters", "multiply-adds") else "left")
@@ -163,6 +191,14 @@ def _print_stages(config: Config, shape: tuple[int, ...], rows: list[Stage], tot
         table.add_row(row.name, row.kind, _times(row.shape), f"{row.parameters:,}", f"{row.multiply_adds:,}")
     table.add_row("total", "", "", f"{total['parameters']:,}", f"{total['multiply_adds']:,}")
     table_console().print(table)
+
+
+def _sizes(config: Config) -> str:
+    """Say the width and depth that a model has, and what they mean for it."""
+    model, used = MODELS[str(config.model)], settled(config)
+    depth = len(used.width) if isinstance(used.width, tuple) else used.depth
+    means = "" if depth is None else f": {model.depth_means}"
+    return f"width {typed(used.width) or 'none'}: {model.width_means}; depth {_depth(depth)}{means}"
 
 
 def _list_models(as_json: bool) -> None:

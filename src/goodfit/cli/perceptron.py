@@ -12,6 +12,7 @@ from rich.table import Table
 from goodfit.byhand.perceptron import Lesson, learn
 from goodfit.byhand.two_classes import TOYS, TwoClasses, from_frame, toy
 from goodfit.cli.console import say
+from goodfit.cli.request import read_seed
 from goodfit.data.builtin import BUILTIN, load_builtin
 from goodfit.data.tables import read_table
 from goodfit.errors import GoodfitError
@@ -40,6 +41,7 @@ def perceptron_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Train a perceptron on two classes; say whether a hyperplane separates them, and prove it."""
+    read_seed(seed)
     if plot is not None:
         check_picture_path(plot)
     if epochs is not None and epochs < 1:

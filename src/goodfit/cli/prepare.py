@@ -12,6 +12,7 @@ from rich.table import Table
 
 from goodfit.calls import split_at_commas
 from goodfit.cli.console import say, table_console
+from goodfit.cli.request import read_seed
 from goodfit.data.conditioning import MOST_STEPS, TOLERANCE, Conditioning, conditioning
 from goodfit.data.linear_steps import covariance, read_step
 from goodfit.errors import GoodfitError
@@ -39,7 +40,7 @@ def prepare_command(
     """Prepare the numbers of a table step by step, fitted on the training part; show what gradient descent gains."""
     written = [text.strip() for text in split_at_commas(steps) if text.strip()]
     fits = [read_step(text, "--steps") for text in written]
-    task = load(data, target, seed=seed)
+    task = load(data, target, seed=read_seed(seed))
     names, x = _numbers(task)
     y = task.truth("train").astype(np.float64)
     y = (y - y.mean()) / (y.std() or 1.0)

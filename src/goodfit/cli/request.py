@@ -1,5 +1,6 @@
 """What the commands that train have in common: which data, and settings, times and axes as a person types them."""
 
+import math
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,9 @@ from goodfit.training import RunFolder
 
 REQUEST = "run.json"
 """File of the run folder that holds the request."""
+
+SEEDS = 2**32
+"""So many seeds there are, for scikit-learn takes no others."""
 
 
 class TaskOption(StrEnum):
@@ -104,6 +108,8 @@ def read_request(folder: RunFolder, kind: type[Asked]) -> Asked:
 
 def typed(value: Any) -> str:
     """Return a setting's value as a person types it."""
+    if value is None:
+        return ""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -133,13 +139,31 @@ def _yaml(text: str) -> Any:
         return text
 
 
+def read_seed(seed: Any) -> int:
+    """Return the seed of --seed, or of the settings.
+
+    Raises:
+        GoodfitError: not all that draws takes such a seed.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < SEEDS:
+        raise GoodfitError(f"the seed is {seed!r}: it must be a whole number from 0 to {SEEDS - 1}")
+    return seed
+
+
 def read_seconds(text: str | None) -> float | None:
-    """Read a time: 90, 90s, 10m, 1h."""
+    """Read a time: 90, 90s, 10m, 1h.
+
+    Raises:
+        GoodfitError: it is no time, or none in which anything could be done.
+    """
     if text is None:
         return None
     units = {"s": 1, "m": 60, "h": 3600}
     number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
     try:
-        return float(number) * unit
+        seconds = float(number) * unit
     except ValueError:
         raise GoodfitError(f"--time-limit {text} is no time: write for example 90, 90s, 10m or 1h") from None
+    if not 0 < seconds < math.inf:  # NaN neither
+        raise GoodfitError(f"--time-limit {text} must be positive and finite: write for example 90, 90s, 10m or 1h")
+    return seconds

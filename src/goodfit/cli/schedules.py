@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from goodfit.cli.console import say, table_console
-from goodfit.cli.request import read_setting
+from goodfit.cli.parts import check_settings, read_beside
 from goodfit.config import Config
 from goodfit.optim.schedules import SCHEDULES, rate_table
 from goodfit.report.part_pictures import draw_schedules
@@ -32,9 +32,10 @@ def schedules_command(
     """List learning-rate schedules: what they do, and the rate over a training."""
     if plot:
         check_picture_path(plot)
-    settings = {"lr": 1.0} | dict(map(read_setting, set_ or []))
-    settings.pop("schedule", None)
-    configs = {name: Config(**(settings | {"schedule": name})) for name in names or SCHEDULES}
+    settings = {"lr": 1.0} | read_beside("schedule", set_)
+    configs = {name: Config(**settings, schedule=name) for name in names or SCHEDULES}
+    for config in configs.values():
+        check_settings(config)
     rates = {name: rate_table(config, steps) for name, config in configs.items()}
     if as_json:
         print(json.dumps({name: table.tolist() for name, table in rates.items()}))

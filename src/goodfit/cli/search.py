@@ -19,6 +19,7 @@ from goodfit.cli.request import (
     command_line,
     read_request,
     read_seconds,
+    read_seed,
     read_setting,
 )
 from goodfit.cli.working import working_in
@@ -120,7 +121,7 @@ def search_command(
     settings = (read_settings(config) if config else {}) | dict(map(read_setting, set_ or []))
     request = SearchRequest(
         data=data, target=target, kind=task.value, metric=metric, id=id, group=group, time=time, test=test, validation=val,
-        seed=int(settings.pop("seed", seed)), settings=settings, over=over or [], method=method, trials=trials, seeds=seeds,
+        seed=read_seed(settings.pop("seed", seed)), settings=settings, over=over or [], method=method, trials=trials, seeds=seeds,
         batch=batch, by=by, halving=halving, eta=eta, finalists=finalists, confirm=confirm, preset=preset, device=device,
         time_limit=read_seconds(time_limit),
     )  # fmt: skip

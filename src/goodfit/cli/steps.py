@@ -8,7 +8,15 @@ import typer
 from rich.console import Console
 
 from goodfit.cli.console import listening, say
-from goodfit.cli.request import REQUEST, TaskOption, command_line, read_request, read_seconds, read_setting
+from goodfit.cli.request import (
+    REQUEST,
+    TaskOption,
+    command_line,
+    read_request,
+    read_seconds,
+    read_seed,
+    read_setting,
+)
 from goodfit.cli.training import INTERRUPTED, Request
 from goodfit.cli.working import working_in
 from goodfit.config import Config, read_settings
@@ -64,7 +72,7 @@ def step_command(
     settings = (read_settings(config) if config else {}) | dict(map(read_setting, set_ or []))
     request = StepRequest(
         step=name, data=data, target=target, kind=task.value, metric=metric, id=id, group=group, time=time, test=test,
-        validation=val, seed=int(settings.pop("seed", seed)), preset=preset, device=device,
+        validation=val, seed=read_seed(settings.pop("seed", seed)), preset=preset, device=device,
         time_limit=read_seconds(time_limit), settings=settings,
     )  # fmt: skip
     Config(**settings)  # names a wrong setting before the data are read

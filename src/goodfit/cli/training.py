@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 
 from goodfit.cli.console import listening, say
-from goodfit.cli.request import REQUEST, DataRequest, TaskOption, command_line, read_request, read_seconds, read_setting
+from goodfit.cli.request import (
+    REQUEST,
+    DataRequest,
+    TaskOption,
+    command_line,
+    read_request,
+    read_seconds,
+    read_seed,
+    read_setting,
+)
 from goodfit.cli.summary import print_plan, print_populations, print_summary
 from goodfit.cli.working import working_in
 from goodfit.config import read_settings
@@ -139,7 +148,7 @@ def train_command(
     settings = (read_settings(config) if config else {}) | dict(map(read_setting, set_ or []))
     request = Request(
         data=data, target=target, kind=task.value, metric=metric, id=id, group=group, time=time, test=test, validation=val,
-        seed=int(settings.pop("seed", seed)), preset=preset, device=device, time_limit=read_seconds(time_limit),
+        seed=read_seed(settings.pop("seed", seed)), preset=preset, device=device, time_limit=read_seconds(time_limit),
         settings=settings, command="", backbone=backbone, unfreeze=unfreeze, layer_rate=layer_rate,
     )  # fmt: skip
     request.check_backbone()

@@ -127,12 +127,17 @@ LARGEST_BATCH = {"mlp": 256, "cnn": 64, "own": 32}
 
 
 def find_preset(name: str, task: Task, settings: dict[str, Any]) -> Preset:
-    """Return the budgets of that name for a task; a model of the user's choice keeps those of perceptrons."""
+    """Return the budgets of that name for a task.
+
+    A model of the user's choice keeps those of perceptrons, and so do principal components of images, which neither a
+    convolution nor a shift takes.
+    """
     if task.extractor is not None:
         return HEAD_PRESETS[name]
     if isinstance(settings.get("model"), FineTuning):
         return _shifting(FINE_TUNING_PRESETS[name], task)
-    images = not task.is_table and min(task.inputs.shape[2:]) >= SMALLEST_SIDE
+    components = str(settings.get("decorrelate", "none")).startswith("pca")
+    images = not task.is_table and not components and min(task.inputs.shape[2:]) >= SMALLEST_SIDE
     return _shifting((IMAGE_PRESETS if images and settings.get("model", "cnn") == "cnn" else PRESETS)[name], task)
 
 

@@ -15,7 +15,7 @@ import torch
 from goodfit.baselines import BASELINES, fit_baselines
 from goodfit.decision import choose_factors, reweighted
 from goodfit.ensemble import choose_ensemble, consider_views, estimate_optimism
-from goodfit.model import Model
+from goodfit.model import Model, free_name
 from goodfit.recipe.averaging import describe_calibration, describe_ensemble, describe_rows
 from goodfit.recipe.candidates import describe_candidates, rank_by
 from goodfit.recipe.clock import BOOTSTRAP_SHARE, IMPORTANCE_SHARE, VIEWS_SHARE, Clock
@@ -209,14 +209,17 @@ def _judge(
 
 
 def _write_predictions(task: Task, model: Model, predicted: np.ndarray, folder: RunFolder) -> None:
-    """Write the test part's predictions beside the truth, with the row number in the data (from 1)."""
-    rows = task.rows("test")
-    table = model.columns(task.raw("test"), predicted)
+    """Write the test part's predictions beside the truth, with the row number in the data (from 1).
+
+    Id and target keep their names where these are free; else ` (id)` or ` (truth)` is put behind.
+    """
+    rows, raw = task.rows("test"), task.raw("test")
+    table = model.columns(raw, predicted)
     truth = task.truth("test") if task.kind == "regression" else np.array(task.code.classes)[task.truth("test")]
-    front = pd.DataFrame({"row": rows + 1})
-    if task.ids is not None and str(task.ids.name) not in table:
-        front[str(task.ids.name)] = task.ids.to_numpy()[rows]
-    table = pd.concat([front, pd.DataFrame({task.target_name: truth}), table], axis=1)
+    table.insert(0, free_name(task.target_name, "truth", ["row", *table]), truth)
+    if isinstance(raw, pd.DataFrame) and task.ids is not None and task.ids.name not in raw:
+        table.insert(0, free_name(str(task.ids.name), "id", ["row", *table]), task.ids.to_numpy()[rows])
+    table.insert(0, "row", rows + 1)
     write_bytes(folder.path / "test-predictions.csv", table.to_csv(index=False).encode())
 
 

@@ -27,7 +27,7 @@ def word_verdict(report: dict[str, Any]) -> dict[str, Any]:
         if test["counting"] < rows:
             few += f", of which so few are of the rarest class that the {metric} rests on about {test['counting']},"
         how_sure = (
-            f"{few} are too few to say how sure this is: drawn anew from them, the {metric} lies between "
+            f"{few} {'is' if rows == 1 else 'are'} too few to say how sure this is: drawn anew from them, the {metric} lies between "
             f"{figure(low)} and {figure(high)} in 95 % of the draws, on new rows less often, and no model is called better than another "
             f"({UNITS_BETTER[task['greater_is_better']]})."
         )
